@@ -1,0 +1,56 @@
+"""A fitted transformer with the columns it takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from featurizer.culprits import culprits
+from featurizer.features import dense
+from stagewire.errors import LISTED_ROWS, BadRows
+from stagewire.table import Role, Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stagewire.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Featurizer:
+    """A fitted transformer with the columns it takes and gives.
+
+    `named` tells whether it was fitted on names, and so wants a DataFrame, or on a bare array.
+    """
+
+    transformer: Any
+    schema: Schema
+    output: Schema
+    named: bool
+
+    def __call__(self, data: Table) -> NDArray[np.float64]:
+        """Return the features, float64, shape (rows, features).
+
+        Raises:
+            BadRows: the transformer refuses rows; at most 100 are named.
+            TextFeatureError: the transformer gives text.
+
+        """
+        if data.rows == 0:
+            return np.empty((0, len(self.output.fields)))
+        frame = data.frame(Role.FEATURE)
+        rows = frame if self.named else frame.to_numpy()
+        try:
+            return dense(self.transformer.transform(rows))
+        except ValueError as error:
+            found = culprits(lambda a, b: self.transformer.transform(rows[a:b]), data.rows)
+            if not found:
+                raise
+            raise BadRows(_summary(len(found)), rows=found) from error
+
+
+def _summary(count: int) -> str:
+    more = " (the search stops there)" if count == LISTED_ROWS else ""
+    return f"the transformer refuses {count} row{'s' if count > 1 else ''}{more}"

@@ -1,0 +1,92 @@
+"""Loading a Booster, on one thread, and asking what it was trained for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from stagewire.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import xgboost as xgb
+
+NAME: Final = "model.ubj"
+# JSON files that may stand beside a model and are none.
+_NO_MODELS: Final = frozenset({"manifest.json", "training.json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a Booster was trained for.
+
+    `classes` and `targets` are XGBoost's counts: classes of a multi:* objective, else 0; numbers a
+    row gets, 1 but for several labels or quantiles. `iterations` ends at the best one when
+    early stopping found it, (0, 0) means all: what XGBRegressor.predict uses.
+    """
+
+    objective: str
+    booster: str
+    classes: int
+    targets: int
+    iterations: tuple[int, int]
+
+
+def find(model_dir: Path) -> Path:
+    """Find the model's file: `model.ubj`, or else the only UBJSON, or else the only JSON.
+
+    Raises:
+        ArtifactError: there is none, or several to choose from.
+
+    """
+    if (model_dir / NAME).is_file():
+        return model_dir / NAME
+    for pattern in ("*.ubj", "*.json"):
+        found = sorted(path for path in model_dir.glob(pattern) if path.name not in _NO_MODELS)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = [path.name for path in found]
+            raise ArtifactError(f"{model_dir} holds several models, {names}: keep one as {NAME}")
+    raise ArtifactError(f"{model_dir} holds no XGBoost model: save_model({NAME!r}) it there")
+
+
+def load(path: Path) -> xgb.Booster:
+    """Load a Booster that computes on the caller's thread.
+
+    One thread, set before the load: requests already run beside each other, OpenMP's threads then
+    cost up to 36 times the time, and a process forked after a load with more would hang.
+
+    Raises:
+        ArtifactError: XGBoost cannot read the file.
+
+    """
+    import xgboost as xgb
+
+    booster = xgb.Booster({"nthread": 1})
+    try:
+        booster.load_model(path)
+    except xgb.core.XGBoostError as error:
+        # The first line is the reason; the rest is a C++ stack.
+        reason = str(error).partition("\n")[0]
+        msg = (
+            f"{path} is not a model that XGBoost {xgb.__version__} reads ({reason}): save it again"
+        )
+        raise ArtifactError(msg) from error
+    return booster
+
+
+def purpose(booster: xgb.Booster) -> Purpose:
+    """Read a Booster's objective and counts out of its configuration."""
+    learner = json.loads(booster.save_config())["learner"]
+    counts = learner["learner_model_param"]
+    best = booster.attr("best_iteration")
+    return Purpose(
+        objective=learner["objective"]["name"],
+        booster=learner["gradient_booster"]["name"],
+        classes=int(counts["num_class"]),
+        targets=int(counts["num_target"]),
+        iterations=(0, int(best) + 1) if best is not None else (0, 0),
+    )

@@ -1,0 +1,103 @@
+"""What a stage has to say once it has computed, before a format is chosen for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stagewire.errors import SchemaMismatch
+from stagewire.request import Policy
+from stagewire.table import Column, Role, objects
+
+if TYPE_CHECKING:
+    from stagewire.request import Request
+    from stagewire.schema import Schema
+    from stagewire.table import Table
+
+ERRORS = "prediction_error"
+# pandas' split form carries its index beside the columns; it rides along under this name.
+INDEX = "__index__"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The caller's own columns, and the stage's results beside them.
+
+    `results` are features, or a `prediction` followed by one `prediction_<class>` a class.
+    Rows with errors are missing in them (NaN or None) when the policy is `null`.
+    """
+
+    request: Request
+    rows: int
+    caller: tuple[Column, ...]
+    results: tuple[Column, ...]
+    classes: tuple[str | int, ...] = ()
+
+    @property
+    def featurized(self) -> bool:
+        """Whether the results are features, for another stage to read."""
+        return bool(self.results) and self.results[0].role is Role.FEATURE
+
+    def named(self) -> tuple[Column, ...]:
+        """Return all columns of a named answer, in order.
+
+        Raises:
+            SchemaMismatch: a result would bear the name of a caller's column.
+
+        """
+        columns = (*(column for column in self.caller if column.name != INDEX), *self.results)
+        seen: set[str] = set()
+        for column in columns:
+            if column.name in seen:
+                msg = f"the input column {column.name!r} is called as a column of the answer is; rename it"
+                raise SchemaMismatch(msg)
+            seen.add(column.name)
+        return columns
+
+    def bare(self, *, proba: bool) -> tuple[Column, ...]:
+        """Return the results alone: features, or the prediction, with its probabilities if asked."""
+        results = tuple(column for column in self.results if column.role is not Role.ERROR)
+        return results if self.featurized or proba else results[:1]
+
+
+def assemble(data: Table, results: Table, output: Schema | None) -> Answer:
+    """Put the results of a stage beside what its caller sent.
+
+    `data` has all rows, `results` has those without error; under `null` the rest become missing,
+    under `drop` they are left out.
+    """
+    request = data.request
+    columns = tuple(c for c in results.columns if c.role is not Role.ERROR)
+    featurized = any(column.role is Role.FEATURE for column in columns)
+    caller = data.of(Role.CARRIED) if featurized else data.of(Role.INPUT, Role.CARRIED)
+    rows = data.rows
+    if data.errors and request.policy is Policy.DROP:
+        caller = tuple(column.take(data.valid) for column in caller)
+        rows = results.rows
+    elif data.errors:
+        columns = tuple(Column(c.name, scatter(c, data.valid), c.role) for c in columns)
+    if request.policy is Policy.NULL and not featurized:
+        columns = (*columns, Column(ERRORS, reasons(data), Role.ERROR))
+    return Answer(request, rows, caller, columns, output.classes if output else ())
+
+
+def scatter(column: Column, valid: Any) -> Any:
+    """Spread the values of good rows over all rows; the others are missing."""
+    values = column.numpy()
+    if values.dtype.kind == "f":
+        full = np.full(len(valid), np.nan, dtype=values.dtype)
+    else:
+        full, values = objects([None] * len(valid)), objects(values.tolist())
+    full[valid] = values
+    return full
+
+
+def reasons(data: Table) -> Any:
+    """Return why each row has no answer: text, shape (rows,), None for good rows."""
+    texts: list[str | None] = [None] * data.rows
+    for error in data.errors:
+        said = texts[error.row]
+        texts[error.row] = f"{said}; {error.text}" if said else error.text
+    return objects(texts)

@@ -1,0 +1,50 @@
+"""Bytes to text by the charset that the Content-Type states, for every format that is text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stagewire.errors import Malformed, UnsupportedMedia
+
+if TYPE_CHECKING:
+    from stagewire.media import MediaType
+
+# Charsets clients really state; Python's other codecs (among them zip and base64) stay shut.
+CHARSETS = {
+    "utf-8": "utf-8-sig",
+    "utf8": "utf-8-sig",
+    "utf-8-sig": "utf-8-sig",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "latin-1": "latin-1",
+    "windows-1252": "cp1252",
+    "utf-16": "utf-16",
+}
+
+
+def text(body: bytes, media: MediaType) -> str:
+    """Decode a body, without its byte-order mark.
+
+    Raises:
+        UnsupportedMedia: the charset is not one of `CHARSETS`.
+        Malformed: the bytes are not in that charset, a NUL is among them, or there are none.
+
+    """
+    codec = CHARSETS.get(media.charset.lower())
+    if codec is None:
+        msg = f"the charset {media.charset!r} is not one of: {', '.join(CHARSETS)}"
+        raise UnsupportedMedia(msg)
+    try:
+        decoded = body.decode(codec)
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.object[error.start]:#04x} at offset {error.start}"
+        msg = f"the body is not {media.charset}: {byte} ({error.reason})"
+        raise Malformed(msg) from None
+    if not decoded.strip():
+        msg = "the body is empty"
+        raise Malformed(msg)
+    if "\0" in decoded:
+        msg = f"the body holds a NUL character at offset {decoded.index(chr(0))}"
+        raise Malformed(msg)
+    return decoded

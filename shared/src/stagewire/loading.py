@@ -1,0 +1,149 @@
+"""From a model directory to a stage that may answer: every check that stands before readiness."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from stagewire import golden, manifest, requirements, script
+from stagewire.errors import ArtifactError, StageError
+from stagewire.script import Context
+from stagewire.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from stagewire.manifest import Manifest
+    from stagewire.schema import Schema
+    from stagewire.script import Script
+    from stagewire.settings import Settings
+
+GROUP = "stagewire.stages"
+
+_log = logging.getLogger(__name__)
+
+
+def load(name: str, settings: Settings) -> Stage:
+    """Load a stage, warm it up and prove its golden rows.
+
+    Raises:
+        ArtifactError: says what is wrong, where, and what to do.
+
+    """
+    model_dir = settings.model_dir
+    if not model_dir.is_dir() or not any(model_dir.iterdir()):
+        msg = f"{model_dir} holds no model; mount a model directory there, or unpack model.tar.gz into it"
+        raise ArtifactError(msg)
+    found = manifest.read(model_dir)
+    functions = choose(name, model_dir, settings.program)
+    _check(name, found, functions, settings)
+    stage = _stage(name, found, functions, settings)
+    if found and found.golden and stage.input and not functions.user:
+        _prove(stage, found, settings)
+    _log.info("loaded", extra={"fields": {"model": str(model_dir), "manifest": found is not None}})
+    return stage
+
+
+def choose(name: str, model_dir: Path, program: str | None) -> Script:
+    """Take the user's program if the artifact has one, else the stage's own functions.
+
+    Raises:
+        ArtifactError: the program cannot be used, or there is no such stage.
+
+    """
+    path = script.program(model_dir, program)
+    if path is not None:
+        requirements.check(path.parent / "requirements.txt")
+        return script.load(path)
+    return script.of(importlib.import_module(module(name)))
+
+
+def module(name: str) -> str:
+    """Find the module of a stage among the installed ones.
+
+    Raises:
+        ArtifactError: no installed distribution brings it.
+
+    """
+    found = {point.name: point.value for point in entry_points(group=GROUP)}
+    if name not in found:
+        msg = f"no stage {name!r} is installed; there are: {', '.join(sorted(found)) or 'none'}"
+        raise ArtifactError(msg)
+    return found[name]
+
+
+def _check(name: str, found: Manifest | None, functions: Script, settings: Settings) -> None:
+    if found is None:
+        if not functions.user:
+            _log.warning("%s has no manifest; it is served unchecked", settings.model_dir)
+        return
+    skew = settings.allow_skew
+    manifest.check(found, settings.model_dir, stage=name, pinned=functions.pinned, skew=skew)
+
+
+def _stage(name: str, found: Manifest | None, functions: Script, settings: Settings) -> Stage:
+    context = Context(str(settings.model_dir))
+    try:
+        model = script.call(functions.model_fn, str(settings.model_dir), context=context)
+    except ArtifactError:
+        raise
+    except Exception as error:
+        _log.exception("model_fn failed")
+        msg = f"model_fn failed on {settings.model_dir}: {type(error).__name__}: {error}"
+        raise ArtifactError(msg) from error
+    given = _schema(model, "schema", functions)
+    returned = _schema(model, "output", functions)
+    _agree(found, given, returned)
+    return Stage(
+        name,
+        functions,
+        model,
+        input=found.input if found else given,
+        output=found.output if found else returned,
+        manifest=found,
+        policy=settings.policy,
+        hop_dtype=_hop(found.hop if found else {}) if settings.hop else None,
+        default_accept=settings.default_accept,
+    )
+
+
+def _schema(model: Any, attribute: str, functions: Script) -> Schema | None:
+    return None if functions.user else getattr(model, attribute, None)
+
+
+def _hop(hop: Mapping[str, str]) -> Any:
+    return hop.get("dtype", "float64")
+
+
+def _agree(found: Manifest | None, given: Schema | None, returned: Schema | None) -> None:
+    """Compare what the manifest states with what the model itself says.
+
+    Raises:
+        ArtifactError: they differ.
+
+    """
+    if found is None:
+        return
+    for side, stated, own in (("input", found.input, given), ("output", found.output, returned)):
+        difference = stated.mismatch(own) if own else None
+        if difference:
+            msg = f"the manifest's {side} schema is not the model's: {difference}; package the model again"
+            raise ArtifactError(msg)
+
+
+def _prove(stage: Stage, found: Manifest, settings: Settings) -> None:
+    """Run the golden rows, which also warms the stage up."""
+    context = Context(str(settings.model_dir), "golden")
+    try:
+        golden.check(
+            found.golden,
+            found.input,
+            lambda data: stage.predict(data, context),
+            skew=settings.allow_skew,
+        )
+    except StageError as error:
+        msg = f"the golden rows cannot be computed: {error.message}"
+        raise ArtifactError(msg) from error

@@ -1,0 +1,47 @@
+"""One JSON object a line on stdout, which CloudWatch keeps whole and can query by field."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+class JsonLines(logging.Formatter):
+    """Writes a record as one line; `extra={"fields": {…}}` adds fields. Never a payload."""
+
+    def __init__(self, stage: str) -> None:
+        """Name the stage in every line."""
+        super().__init__()
+        self.stage = stage
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "stage": self.stage,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def start(stage: str, level: int, stream: TextIO | None = None) -> None:
+    """Send every logger's lines to stdout in this form, warnings among them."""
+    handler = logging.StreamHandler(stream or sys.stdout)
+    handler.setFormatter(JsonLines(stage))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    # uvicorn's own start-up chatter says nothing that ours does not; its errors stay.
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -1,0 +1,90 @@
+"""The program of a stage: `serve` and `train`, as SageMaker calls an image, and `compile` for packaging."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from stagewire import loading, logs, settings
+from stagewire.errors import ArtifactError, ConfigError
+from stagewire.training import Job, TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stagewire.settings import Settings
+
+# SageMaker shows the first 1024 characters of the failure file (training-algo-output).
+_FAILURE_CHARACTERS = 1024
+
+_log = logging.getLogger(__name__)
+
+
+def main(name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a stage's program; returns its exit status."""
+    options = _parser(name).parse_args(arguments)
+    try:
+        found = settings.read()
+    except ConfigError as error:
+        logs.start(name, logging.INFO)
+        _log.critical("cannot start: %s", error)
+        return 2
+    logs.start(name, found.log_level)
+    if options.command == "serve":
+        from stagewire.serve import serve
+
+        return serve(name)
+    if options.command == "train":
+        return train(name, found)
+    return _compile(name, found, options.hop_dtype)
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(name, description=f"The stage {name}.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="answer GET /ping and POST /invocations")
+    commands.add_parser("train", help="train from input/ into model/ under SAGEMAKER_BASE_DIR")
+    compiling = commands.add_parser("compile", help="make model/ a complete artifact")
+    compiling.add_argument("--hop-dtype", choices=["float32", "float64"], default=None)
+    return parser
+
+
+def train(name: str, found: Settings) -> int:
+    """Train, or write the reason why not to `output/failure`; returns the exit status."""
+    try:
+        importlib.import_module(f"{loading.module(name)}.training").train(Job(found.base))
+    except (TrainingError, ArtifactError) as error:
+        return _failed(found, str(error))
+    except Exception as error:  # noqa: BLE001 (whatever it is, SageMaker shows the reason)
+        _log.exception("training failed")
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return _failed(found, f"{type(error).__name__}: {error} ({last.name}, line {last.lineno})")
+    _log.info("trained")
+    return 0
+
+
+def _failed(found: Settings, reason: str) -> int:
+    _log.error("training failed: %s", reason)
+    path = found.base / "output" / "failure"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(reason[:_FAILURE_CHARACTERS] + "\n", encoding="utf-8")
+    except OSError as error:
+        _log.error("the reason cannot be written: %s", error)
+    return 1
+
+
+def _compile(name: str, found: Settings, hop_dtype: str | None) -> int:
+    from stagewire.compiling import compile_model
+
+    try:
+        compile_model(name, found, hop_dtype=hop_dtype)
+    except (ArtifactError, TrainingError) as error:
+        _log.error("cannot compile: %s", error)
+        print(error, file=sys.stderr)  # noqa: T201 (whoever packages reads it here)
+        return 1
+    return 0

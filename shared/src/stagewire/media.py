@@ -1,0 +1,157 @@
+"""Content types compared by media type with their parameters understood, and Accept as real negotiation.
+
+Exact string comparison is the commonest failure of chains in the field: `text/csv; charset=utf-8`
+"is not supported" by the very images that answer it (aws/amazon-sagemaker-examples#3235).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from stagewire.errors import Malformed, UnsupportedMedia
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CSV = "text/csv"
+JSON = "application/json"
+JSONLINES = "application/jsonlines"
+NPY = "application/x-npy"
+ARROW = "application/vnd.apache.arrow.stream"
+
+# RFC 9110 §5.6.2 and §5.6.6: tokens, and parameters whose values may be quoted.
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_TYPE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
+_PARAMETER = re.compile(rf'\s*;\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))?)?\s*')
+_ESCAPE = re.compile(r"\\(.)")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """A media type in lower case, and its parameters by lower-case name."""
+
+    name: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def charset(self) -> str:
+        """The charset, UTF-8 when none is stated."""
+        return self.parameters.get("charset", "utf-8")
+
+
+def parse(header: str) -> MediaType:
+    """Read a Content-Type.
+
+    Raises:
+        UnsupportedMedia: it is not a media type at all.
+
+    """
+    media, end = _parse(header, 0)
+    if media is None or header[end:].strip():
+        msg = f"the Content-Type {header!r} is not a media type such as 'text/csv; charset=utf-8'"
+        raise UnsupportedMedia(msg)
+    return media
+
+
+def _parse(header: str, start: int) -> tuple[MediaType | None, int]:
+    found = _TYPE.match(header, start)
+    if not found:
+        return None, start
+    parameters: dict[str, str] = {}
+    end = found.end()
+    while parameter := _PARAMETER.match(header, end):
+        name, quoted, token = parameter.groups()
+        if name:
+            value = _ESCAPE.sub(r"\1", quoted) if quoted is not None else token or ""
+            parameters.setdefault(name.lower(), value)
+        end = parameter.end()
+    return MediaType(f"{found[1]}/{found[2]}".lower(), parameters), end
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """One member of an Accept header: what it matches and how much it is wanted."""
+
+    media: MediaType
+    q: float
+
+    @property
+    def specificity(self) -> int:
+        """Rank `a/b` over `a/*` over `*/*`."""
+        return 2 - self.media.name.count("*")
+
+    def matches(self, offer: str) -> bool:
+        """Tell whether an offered media type falls into the range."""
+        kind, _, subtype = self.media.name.partition("/")
+        return (kind == "*" or offer.startswith(f"{kind}/")) and (
+            subtype == "*" or offer.endswith(f"/{subtype}")
+        )
+
+
+ANY = Range(MediaType("*/*"), 1.0)
+
+
+@lru_cache(
+    maxsize=256
+)  # clients send few distinct headers; a bound keeps hostile ones from growing it
+def accept(header: str) -> tuple[Range, ...]:
+    """Read an Accept header, most wanted first; an empty one accepts anything.
+
+    Raises:
+        Malformed: a member is no media range, or its q no number from 0 to 1.
+
+    """
+    ranges: list[Range] = []
+    position = 0
+    while position < len(header.rstrip(", \t")):
+        if header[position] in ", \t":  # RFC 9110 §5.6.1.2: empty members are passed over
+            position += 1
+            continue
+        media, end = _parse(header, position)
+        rest = header[end:].lstrip()
+        if media is None or (rest and not rest.startswith(",")):
+            msg = f"the Accept header {header!r} cannot be read at character {end + 1}"
+            raise Malformed(msg)
+        ranges.append(Range(media, _quality(header, media.parameters.get("q", "1"))))
+        position = header.find(",", end) + 1 or len(header)
+    ranges.sort(key=lambda item: (-item.q, -item.specificity))
+    return tuple(ranges) or (ANY,)
+
+
+def _quality(header: str, text: str) -> float:
+    if not re.fullmatch(r"0(\.\d{0,3})?|1(\.0{0,3})?", text):
+        msg = f"the Accept header {header!r} has q={text!r}, not a number from 0 to 1"
+        raise Malformed(msg)
+    return float(text)
+
+
+def choose(ranges: Sequence[Range], offers: Sequence[str]) -> tuple[str, Range] | None:
+    """Pick the offer that is wanted most, the earlier offer between equals.
+
+    Each offer's q is that of the most specific range that matches it (RFC 9110 §12.5.1).
+    """
+    best: tuple[float, int, str, Range] | None = None
+    for position, offer in enumerate(offers):
+        matching = [item for item in ranges if item.matches(offer)]
+        if not matching:
+            continue
+        chosen = max(matching, key=lambda item: item.specificity)
+        if chosen.q > 0 and (best is None or (chosen.q, -position) > best[:2]):
+            best = (chosen.q, -position, offer, chosen)
+    return None if best is None else (best[2], best[3])
+
+
+def quote(value: str) -> str:
+    """Write a parameter's value, quoted only where it must be."""
+    if re.fullmatch(_WORD, value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def render(name: str, parameters: Mapping[str, str]) -> str:
+    """Write a media type with parameters."""
+    return "; ".join([name, *(f"{key}={quote(value)}" for key, value in parameters.items())])

@@ -1,0 +1,71 @@
+"""What a codec reads before the schema is known to hold: columns as they were written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from stagewire.errors import Malformed, RowError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stagewire.request import Origin
+    from stagewire.table import Role
+
+Kind: TypeAlias = Literal["text", "json", "numpy", "arrow"]
+
+# Marks a cell that a JSON object does not have, apart from one that is null.
+ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Columns as the body has them.
+
+    `names` is None when columns go by position; `kind` says what the cells are; `errors` are rows
+    that could not even be read as rows, whose cells are blanks; `roles` and `parameters` are what
+    a previous stage sent along.
+    """
+
+    origin: Origin
+    kind: Kind
+    columns: Sequence[Any]
+    rows: int
+    names: tuple[str, ...] | None = None
+    errors: tuple[RowError, ...] = ()
+    roles: tuple[Role, ...] | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    block: Any = None
+
+
+def columns_of(
+    rows: Sequence[Sequence[Any]], widths: tuple[int, ...], *, blank: Any, unit: str = "columns"
+) -> tuple[list[Sequence[Any]], tuple[RowError, ...]]:
+    """Turn rows into columns of `min(widths)` cells; rows of no allowed width become blank errors.
+
+    A row one cell longer than the narrowest width carries its label last, which nobody needs here.
+
+    Raises:
+        Malformed: there are no rows.
+
+    """
+    if not rows:
+        msg = "the body holds no rows"
+        raise Malformed(msg)
+    width, allowed = min(widths), frozenset(widths)
+    errors: list[RowError] = []
+    kept: list[Sequence[Any]] = []
+    for number, row in enumerate(rows):
+        if len(row) in allowed:
+            kept.append(row)
+        else:
+            wanted = " or ".join(str(w) for w in sorted(allowed))
+            errors.append(
+                RowError(
+                    number, None, None, f"the row has {len(row)} {unit} where {wanted} are wanted"
+                )
+            )
+            kept.append([blank] * width)
+    cut = [row[:width] for row in kept] if len(allowed) > 1 else kept
+    return list(zip(*cut, strict=True)), tuple(errors)

@@ -1,0 +1,161 @@
+"""A stage's functions, ours or a user's `code/inference.py`, called the way the SageMaker toolkits do.
+
+The habits are those of aws/sagemaker-inference-toolkit (transformer.py, environment.py): text for
+exactly text/csv and application/json, an optional `context`, `transform_fn` instead of the three.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stagewire import media
+from stagewire.errors import ArtifactError, Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from types import ModuleType
+
+    Function = Callable[..., Any]
+
+DEFAULT_PROGRAM = "inference.py"
+# The toolkit decodes these two for input_fn, by exact comparison; all others arrive as bytes.
+_AS_TEXT = frozenset({media.CSV, media.JSON})
+
+
+@dataclass(slots=True)
+class Context:
+    """What a user's function may ask of the request and the server, as `context`."""
+
+    model_dir: str
+    request_id: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def system_properties(self) -> dict[str, Any]:
+        """The toolkit's own name for the model directory."""
+        return {"model_dir": self.model_dir, "gpu_id": None}
+
+    def get_request_header(self, _index: int, name: str) -> str | None:
+        """Look a header up, as the toolkit's context does."""
+        return self.headers.get(name.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The functions a stage is made of; only `model_fn`, and `predict_fn` or `transform_fn`, must be there."""
+
+    model_fn: Function
+    predict_fn: Function | None = None
+    input_fn: Function | None = None
+    output_fn: Function | None = None
+    transform_fn: Function | None = None
+    takes_table: bool = False
+    inline_bytes: int = 0
+    pinned: tuple[str, ...] = ()
+    user: bool = False
+
+
+def of(module: ModuleType, *, user: bool = False) -> Script:
+    """Collect a module's functions.
+
+    Raises:
+        ArtifactError: one that must be there is not, or `transform_fn` stands beside the three.
+
+    """
+    found: dict[str, Any] = {name: getattr(module, name, None) for name in _NAMES}
+    three = [name for name in ("input_fn", "predict_fn", "output_fn") if found[name]]
+    if found["transform_fn"] and three:
+        msg = f"{module.__file__} defines transform_fn and also {', '.join(three)}; it must be one or the other"
+        raise ArtifactError(msg)
+    lacking = [name for name in ("model_fn", "predict_fn") if not found[name]]
+    if found["transform_fn"]:
+        lacking = [name for name in lacking if name == "model_fn"]
+    if lacking:
+        msg = f"{module.__file__} lacks {' and '.join(lacking)}"
+        raise ArtifactError(msg)
+    return Script(
+        **found,
+        takes_table=getattr(module, "TAKES", "frame") == "table",
+        inline_bytes=getattr(module, "INLINE_BYTES", 0),
+        pinned=tuple(getattr(module, "PINNED", ())),
+        user=user,
+    )
+
+
+_NAMES = ("model_fn", "predict_fn", "input_fn", "output_fn", "transform_fn")
+
+
+def program(model_dir: Path, named: str | None) -> Path | None:
+    """Find the user's program: in `model/code`, then in `model`; None when there is none.
+
+    Raises:
+        ArtifactError: SAGEMAKER_PROGRAM names a file that is in neither.
+
+    """
+    for folder in (model_dir / "code", model_dir):
+        path = folder / (named or DEFAULT_PROGRAM)
+        if path.is_file():
+            return path
+    if named:
+        msg = f"SAGEMAKER_PROGRAM is {named!r}, and neither {model_dir / 'code'} nor {model_dir} has it"
+        raise ArtifactError(msg)
+    return None
+
+
+def load(path: Path) -> Script:
+    """Run a user's program and collect its functions; its folder is importable, as on SageMaker.
+
+    Raises:
+        ArtifactError: it cannot be run.
+
+    """
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(f"stagewire_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        msg = f"{path} is not a Python module"
+        raise ArtifactError(msg)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        msg = f"{path} cannot be run: {type(error).__name__}: {error}"
+        raise ArtifactError(msg) from error
+    return of(module, user=True)
+
+
+def call(function: Function, *arguments: Any, context: Context) -> Any:
+    """Call a function, with the context when its signature has room for one."""
+    if takes_context(function, len(arguments)):
+        return function(*arguments, context)
+    return function(*arguments)
+
+
+def takes_context(function: Function, count: int) -> bool:
+    """Tell whether a function takes one positional argument more than `count`."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    places = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+    return len(places) > count and (
+        places[count].name == "context" or places[count].default is inspect.Parameter.empty
+    )
+
+
+def body_for(body: bytes, content_type: str) -> str | bytes:
+    """Decode the body for a user's input_fn as the toolkit would.
+
+    Raises:
+        Malformed: the body is not UTF-8.
+
+    """
+    if content_type not in _AS_TEXT:
+        return body
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        msg = f"the body is not utf-8: {error.reason} at offset {error.start}"
+        raise Malformed(msg) from None

@@ -1,0 +1,142 @@
+"""A stage in service: loading, ready or refused, and where its work is done.
+
+Work of few rows runs on the event loop, where a thread hop would cost more than it saves; larger
+bodies go to a pool of the CPU quota's size, so that `/ping` is always answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from stagewire import loading
+from stagewire.errors import ArtifactError, Busy, DeadlineExceeded, NotReady
+from stagewire.limits import QUEUE_PER_THREAD
+from stagewire.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stagewire.script import Context
+    from stagewire.settings import Settings
+    from stagewire.stage import Stage
+
+_log = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """Where a stage is on its way to readiness; `refused` is final."""
+
+    LOADING = "loading"
+    READY = "ready"
+    REFUSED = "refused"
+
+
+@dataclass
+class Service:
+    """One stage's life in one process."""
+
+    name: str
+    settings: Settings
+    load: Callable[[str, Settings], Stage] = loading.load
+    state: State = State.LOADING
+    reason: str | None = None
+    stage: Stage | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        """Size the pool; threads start when there is work for them."""
+        self.pool = ThreadPoolExecutor(self.settings.threads, thread_name_prefix="stage")
+        self.limit = self.settings.threads * QUEUE_PER_THREAD
+        self.inline_bytes = 0
+
+    async def start(self) -> None:
+        """Load the stage in the pool, so that `/ping` answers 503 meanwhile instead of hanging."""
+        loop = asyncio.get_running_loop()
+        try:
+            stage = await loop.run_in_executor(self.pool, self.load, self.name, self.settings)
+        except Exception as error:  # noqa: BLE001 (whatever it is, /ping must be able to say it)
+            self.state = State.REFUSED
+            self.reason = str(error)
+            if not isinstance(error, ArtifactError):
+                self.reason = f"{type(error).__name__}: {error}"
+                _log.exception("loading failed")
+            _log.error("not ready: %s", self.reason)
+            return
+        self.stage, self.state = stage, State.READY
+        self.inline_bytes = min(self.settings.inline_bytes, stage.script.inline_bytes)
+
+    def ready(self) -> Stage:
+        """Return the stage.
+
+        Raises:
+            NotReady: it is loading, or was refused.
+
+        """
+        if self.stage is None:
+            raise NotReady(
+                f"the stage is {self.state}" + (f": {self.reason}" if self.reason else "")
+            )
+        return self.stage
+
+    async def answer(
+        self, body: bytes, content_type: str, accept: str | None, context: Context
+    ) -> tuple[bytes, str]:
+        """Answer one request, here or in the pool.
+
+        Raises:
+            StageError: any refusal.
+
+        """
+        stage = self.ready()
+        if len(body) <= self.inline_bytes:
+            return stage.answer(body, content_type, accept, context)
+        return await self._pooled(
+            functools.partial(stage.answer, body, content_type, accept, context)
+        )
+
+    async def _pooled(self, work: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
+        if self.metrics.queued >= self.limit:
+            msg = f"{self.limit} requests are waiting already"
+            raise Busy(msg)
+        self.metrics.queued += 1
+        future = self.pool.submit(work)
+        try:
+            # Giving up cancels work that still waits in the queue; what runs, runs to its end.
+            return await asyncio.wait_for(asyncio.wrap_future(future), self.settings.reply_seconds)
+        except TimeoutError:
+            msg = f"the request took longer than {self.settings.reply_seconds:g} s"
+            raise DeadlineExceeded(msg) from None
+        finally:
+            self.metrics.queued -= 1
+
+    def close(self) -> None:
+        """Let the pool's threads end."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `/metadata` shows."""
+        found = self.stage.manifest if self.stage else None
+        manifest = (
+            {key: value for key, value in found.as_json().items() if key != "golden"}
+            if found
+            else None
+        )
+        return {
+            "stage": self.name,
+            "state": str(self.state),
+            "reason": self.reason,
+            "input": self.stage.input.as_json() if self.stage and self.stage.input else None,
+            "output": self.stage.output.as_json() if self.stage and self.stage.output else None,
+            "hop": self.stage.hop_dtype if self.stage else None,
+            "bad_rows": str(self.settings.policy),
+            "inline_bytes": self.inline_bytes,
+            "threads": self.settings.threads,
+            "body_bytes": self.settings.body_bytes,
+            "manifest": manifest,
+        }

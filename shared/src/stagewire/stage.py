@@ -1,0 +1,182 @@
+"""A loaded stage: one request body in, one answer out, with bad rows set apart on the way."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from stagewire import media
+from stagewire.answer import assemble
+from stagewire.decoding import decode, enforce, renumber
+from stagewire.encoding import encode
+from stagewire.errors import BadRows, CallerError, StageError, StageFailed
+from stagewire.request import Origin, Policy, Request
+from stagewire.results import empty, results, unfit
+from stagewire.script import body_for, call
+from stagewire.table import Role, Table
+
+if TYPE_CHECKING:
+    from stagewire.answer import Answer
+    from stagewire.manifest import Manifest
+    from stagewire.schema import DType, Schema
+    from stagewire.script import Context, Script
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Functions, the model they loaded, and what the deployment decides.
+
+    `hop_dtype` is set when the next stage is ours; `default_accept` stands in for an absent or
+    open Accept, as SageMaker's toolkits have it.
+    """
+
+    name: str
+    script: Script
+    model: Any
+    input: Schema | None = None
+    output: Schema | None = None
+    manifest: Manifest | None = None
+    policy: Policy = Policy.FAIL
+    hop_dtype: DType | None = None
+    default_accept: str | None = None
+
+    def answer(
+        self, body: bytes, content_type: str, accept: str | None, context: Context
+    ) -> tuple[bytes, str]:
+        """Turn a request body into a response body and its Content-Type.
+
+        Raises:
+            StageError: any refusal; what the stage's own code raised is a StageFailed.
+
+        """
+        try:
+            return self._answer(body, content_type, accept, context)
+        except StageError:
+            raise
+        except Exception as error:
+            fields = {"request_id": context.request_id}
+            _log.exception("the stage's code failed", extra={"fields": fields})
+            msg = f"the stage's code failed with {type(error).__name__}; the log has request {context.request_id}"
+            raise StageFailed(msg) from error
+
+    def _answer(
+        self, body: bytes, content_type: str, accept: str | None, context: Context
+    ) -> tuple[bytes, str]:
+        if self.script.transform_fn:
+            wanted = self._user_accept(accept)
+            arguments = (self.model, body_for(body, content_type), content_type, wanted)
+            return _typed(call(self.script.transform_fn, *arguments, context=context), wanted)
+        if self.script.input_fn:
+            given = body_for(body, content_type)
+            data = call(self.script.input_fn, given, content_type, context=context)
+            return self._finish(data, content_type, accept, context)
+        table = decode(
+            body,
+            media.parse(content_type),
+            self.input,
+            request_id=context.request_id,
+            policy=self.policy,
+        )
+        context.request_id = table.request.id
+        if self.script.output_fn:
+            data = self.given(enforce(table).good())
+            return self._finish(data, content_type, accept, context)
+        table, found = self.run(table, context)
+        return self._encode(table, assemble(table, found, self.output), accept)
+
+    def _finish(
+        self, data: Any, content_type: str, accept: str | None, context: Context
+    ) -> tuple[bytes, str]:
+        """Predict and write what a user's own input_fn or output_fn has a part in."""
+        if self.script.predict_fn is None:
+            msg = "there is no predict_fn"
+            raise StageFailed(msg)
+        found = call(self.script.predict_fn, data, self.model, context=context)
+        if self.script.output_fn:
+            wanted = self._user_accept(accept)
+            return _typed(call(self.script.output_fn, found, wanted, context=context), wanted)
+        rows = len(found)
+        request = Request(context.request_id, _ORIGINS.get(_name(content_type), Origin.CSV))
+        table = Table((), rows, request)
+        return self._encode(
+            table, assemble(table, results(found, rows, self.output), self.output), accept
+        )
+
+    def run(self, table: Table, context: Context) -> tuple[Table, Table]:
+        """Predict the good rows; rows that prove bad on the way are set apart and the rest goes on.
+
+        Returns the table with all its errors, and the results of its good rows.
+
+        Raises:
+            BadRows: rows are bad and the policy is `fail`; names every one of them.
+
+        """
+        while True:
+            good = table.good()
+            try:
+                found = self.predict(good, context) if good.rows else empty(self.output)
+                bad = unfit(good, found)
+            except BadRows as error:
+                if not error.rows:
+                    raise
+                bad = list(error.rows)
+            else:
+                if not bad:
+                    return enforce(table), found
+            errors = (*table.errors, *renumber(bad, table.valid))
+            table = replace(table, errors=tuple(sorted(errors, key=lambda e: e.row)))
+
+    def predict(self, data: Table, context: Context) -> Table:
+        """Compute the results of rows that are all good."""
+        if self.script.predict_fn is None:
+            msg = "there is no predict_fn"
+            raise StageFailed(msg)
+        found = call(self.script.predict_fn, self.given(data), self.model, context=context)
+        return results(found, data.rows, self.output)
+
+    def given(self, data: Table) -> Any:
+        """Return the rows as the stage's predict_fn takes them."""
+        return data if self.script.takes_table else data.frame(Role.FEATURE)
+
+    def _encode(self, table: Table, answer: Answer, accept: str | None) -> tuple[bytes, str]:
+        if self.default_accept and media.accept(accept or "*/*")[0].media.name in self._open:
+            return encode(table, answer, self.default_accept)
+        return encode(table, answer, accept, hop_dtype=self.hop_dtype)
+
+    @property
+    def _open(self) -> frozenset[str]:
+        """What counts as no wish: on a hop also the platform's own `application/json`."""
+        return frozenset({"*/*", media.JSON} if self.hop_dtype else {"*/*"})
+
+    def _user_accept(self, accept: str | None) -> str:
+        """Give a user's function what the toolkit would: JSON where nothing is asked."""
+        wanted = (accept or "*/*").strip()
+        return (self.default_accept or media.JSON) if wanted == "*/*" else wanted
+
+
+def _typed(found: Any, accept: str) -> tuple[bytes, str]:
+    """Read what a user's function returned: a body, or a body with its content type."""
+    body, content_type = found if isinstance(found, tuple) and len(found) == 2 else (found, accept)  # noqa: PLR2004 (a pair)
+    if isinstance(body, str):
+        body = body.encode()
+    if not isinstance(body, bytes | bytearray | memoryview):
+        msg = f"the stage's code returned {type(body).__name__} where text or bytes are wanted"
+        raise StageFailed(msg)
+    return bytes(body), str(content_type)
+
+
+def _name(content_type: str) -> str:
+    try:
+        return media.parse(content_type).name
+    except CallerError:
+        return ""  # the user's input_fn took it, so it is nobody's fault
+
+
+_ORIGINS = {
+    media.CSV: Origin.CSV,
+    media.JSON: Origin.JSON_INSTANCES,
+    media.NPY: Origin.NPY,
+}

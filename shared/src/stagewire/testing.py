@@ -1,0 +1,81 @@
+"""What tests of a stage need: a stage made of one function, and tables drawn at random by hypothesis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stagewire.schema import Field, Schema
+from stagewire.script import Context, Script
+from stagewire.stage import Stage
+from stagewire.table import Column, Table, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypothesis.strategies import DrawFn, SearchStrategy
+
+    from stagewire.schema import DType
+
+
+def stage_of(
+    predict: Callable[..., Any], *, takes_table: bool = True, inline_bytes: int = 0, **rest: Any
+) -> Stage:
+    """Make a stage of a predict function; the rest goes to `Stage`, a `name` among it if it matters."""
+    script = Script(
+        lambda _model_dir: None, predict, takes_table=takes_table, inline_bytes=inline_bytes
+    )
+    return Stage(rest.pop("name", "stub"), script, rest.pop("model", None), **rest)
+
+
+def ask(
+    stage: Stage, body: bytes, content_type: str = "text/csv", accept: str | None = None
+) -> tuple[bytes, str]:
+    """Ask a stage without a server; returns body and Content-Type.
+
+    Raises:
+        StageError: any refusal.
+
+    """
+    return stage.answer(body, content_type, accept, Context("", "test"))
+
+
+def tables(*, text: bool = True) -> SearchStrategy[tuple[Table, Schema]]:
+    """Draw tables of 2 to 4 features and 1 to 4 rows, each with its schema; needs hypothesis.
+
+    Numbers are finite or missing; text has quotes, newlines and any script, and is never empty,
+    since an empty cell is a missing one in CSV.
+    """
+    from hypothesis import strategies as st
+
+    kinds: tuple[DType, ...] = ("float64", "float32", "string")
+    names = st.lists(
+        st.text("abcdefgh", min_size=1, max_size=6), min_size=2, max_size=4, unique=True
+    )
+
+    @st.composite
+    def drawn(draw: DrawFn) -> tuple[Table, Schema]:
+        allowed = kinds if text else kinds[:2]
+        fields = tuple(Field(name, draw(st.sampled_from(allowed))) for name in draw(names))
+        rows = draw(st.integers(1, 4))
+        columns = tuple(
+            Column(field.name, _array(draw(st.lists(_cells(field), min_size=rows, max_size=rows)), field))
+            for field in fields
+        )
+        return Table(columns, rows), Schema(fields)
+
+    return drawn()
+
+
+def _cells(field: Field) -> SearchStrategy[Any]:
+    from hypothesis import strategies as st
+
+    if field.numeric:
+        width = 32 if field.dtype == "float32" else 64
+        return st.floats(allow_infinity=False, width=width) | st.integers(-9, 9).map(float)
+    return st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
+
+
+def _array(cells: list[Any], field: Field) -> Any:
+    return np.array(cells, dtype=field.dtype) if field.numeric else objects(cells)
