@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from featurizer.stage import INLINE_BYTES, TAKES, model_fn, predict_fn
+from featurizer.stage import INLINE_BYTES, PINNED, TAKES, model_fn, predict_fn
 
-__all__ = ["INLINE_BYTES", "TAKES", "model_fn", "predict_fn"]
+__all__ = ["INLINE_BYTES", "PINNED", "TAKES", "model_fn", "predict_fn"]

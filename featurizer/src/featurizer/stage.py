@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 TAKES: Final = "table"
 # A scikit-learn transform costs 4 ms whatever the rows are; on the event loop /ping would wait.
 INLINE_BYTES: Final = 0
+# joblib is pickle: only the version that wrote it is sure to read it as it was.
+PINNED: Final = ("scikit-learn",)
 
 
 def model_fn(model_dir: str, *, environ: Mapping[str, str] = os.environ) -> Featurizer:

@@ -11,6 +11,7 @@ from xgboost.callback import EarlyStopping, TrainingCallback
 from predictor.booster import NAME
 from predictor.notes import note, own_names
 from predictor.progress import Progress
+from predictor.score import score
 from predictor.settings import Settings, read
 from predictor.target import Target, choose
 from stagewire.training import TrainingError
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     from stagewire.training import Channel, Job
 
 TRAIN, VALIDATION = "train", "validation"
+# Scored when all is done; neither trained on nor stopped by.
+HELD_OUT = "test"
 
 
 def train(job: Job) -> None:
     """Write `model/model.ubj`; with a `validation` channel, only the rounds up to the best one.
+
+    A `test` channel is scored afterwards.
 
     Hyperparameters: `label` (default: the last column), `task` (default: inferred), and
     XGBoost's under SageMaker's names.
@@ -48,6 +53,11 @@ def train(job: Job) -> None:
     booster = boost(job, settings, target, data)
     note(booster, names=names, label=target.label, classes=target.classes)
     booster.save_model(job.model_dir / NAME)
+    if HELD_OUT in job.channels:
+        held_out = job.channel(HELD_OUT)
+        job.say(
+            "scored", channel=HELD_OUT, rows=held_out.rows, **score(job.model_dir, held_out, target)
+        )
 
 
 def matrix(channel: Channel, name: str, names: Sequence[str], target: Target) -> xgb.DMatrix:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stagewire.errors import SchemaMismatch
-from stagewire.request import Policy
+from stagewire.request import Origin, Policy
 from stagewire.table import Column, Role, objects
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class Answer:
             SchemaMismatch: a result would bear the name of a caller's column.
 
         """
-        columns = (*(column for column in self.caller if column.name != INDEX), *self.results)
+        split = self.request.origin is Origin.JSON_SPLIT
+        caller = [column for column in self.caller if not (split and column.name == INDEX)]
+        columns = (*caller, *self.results)
         seen: set[str] = set()
         for column in columns:
             if column.name in seen:

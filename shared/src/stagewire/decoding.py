@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stagewire.answer import INDEX
 from stagewire.codec import codec
 from stagewire.conform import conform, is_number
 from stagewire.errors import BadRows, RowError, SchemaMismatch
 from stagewire.parsed import ABSENT
-from stagewire.request import Policy, from_parameters
+from stagewire.request import Origin, Policy, from_parameters
 from stagewire.schema import Field, Schema
 from stagewire.table import Column, Role, Table, objects
 
@@ -200,7 +201,7 @@ def _inferred(parsed: Parsed) -> Schema:
         tuple(
             Field(name, "float64" if _numeric(parsed, cells) else "string")
             for name, cells, role in zip(names, parsed.columns, roles, strict=True)
-            if role is Role.FEATURE
+            if role is Role.FEATURE and (name, parsed.origin) != (INDEX, Origin.JSON_SPLIT)
         )
     )
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stagewire.answer import Answer
-    from stagewire.request import Request
     from stagewire.schema import DType
     from stagewire.table import Table
 
@@ -33,24 +32,22 @@ def encode(
     ranges = media.accept(accept or "*/*")
     if hop_dtype and answer.featurized and hop.is_hop(ranges):
         return hop.encode(data, answer, hop_dtype)
-    name = negotiate(ranges, answer.request, accept)
-    # The bare name: stages that are not ours compare content types as strings.
-    return CODECS[name].write(answer), name
-
-
-def negotiate(ranges: tuple[media.Range, ...], request: Request, accept: str | None) -> str:
-    """Choose a media type, the one that the caller used before all others.
-
-    Raises:
-        NotAcceptable: none that there is may be sent.
-
-    """
-    own = MIRRORED[request.origin]
-    chosen = media.choose(ranges, (own, *(name for name in CODECS if name != own)))
-    if chosen is None:
-        msg = f"Accept is {accept!r}, and the answer can be one of: {', '.join(CODECS)}"
-        raise NotAcceptable(msg)
-    return chosen[0]
+    own = MIRRORED[answer.request.origin]
+    offers = [own, *(name for name in CODECS if name != own)]
+    refusal = NotAcceptable(
+        f"Accept is {accept!r}, and the answer can be one of: {', '.join(CODECS)}"
+    )
+    while chosen := media.choose(ranges, offers):
+        try:
+            # The bare name: stages that are not ours compare content types as strings.
+            return CODECS[chosen[0]].write(answer), chosen[0]
+        except NotAcceptable as error:
+            if chosen[1].media.name == "*/*":
+                raise  # who takes anything gets the form that they sent, or the reason
+            # What is wanted most cannot carry this answer; perhaps the next can.
+            refusal = error
+            offers.remove(chosen[0])
+    raise refusal
 
 
 MIRRORED: Mapping[Origin, str] = {

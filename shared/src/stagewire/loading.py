@@ -77,8 +77,6 @@ def module(name: str) -> str:
 
 def _check(name: str, found: Manifest | None, functions: Script, settings: Settings) -> None:
     if found is None:
-        if not functions.user:
-            _log.warning("%s has no manifest; it is served unchecked", settings.model_dir)
         return
     skew = settings.allow_skew
     manifest.check(found, settings.model_dir, stage=name, pinned=functions.pinned, skew=skew)

@@ -68,6 +68,8 @@ class Service:
                 _log.exception("loading failed")
             _log.error("not ready: %s", self.reason)
             return
+        if stage.manifest is None and not stage.script.user:
+            _log.warning("%s has no manifest; it is served unchecked", self.settings.model_dir)
         self.stage, self.state = stage, State.READY
         self.inline_bytes = min(self.settings.inline_bytes, stage.script.inline_bytes)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stagewire import media
 from stagewire.answer import assemble
-from stagewire.decoding import decode, enforce, renumber
+from stagewire.decoding import decode, enforce, refusal, renumber
 from stagewire.encoding import encode
 from stagewire.errors import BadRows, CallerError, StageError, StageFailed
 from stagewire.request import Origin, Policy, Request
@@ -82,7 +82,10 @@ class Stage:
         )
         context.request_id = table.request.id
         if self.script.output_fn:
-            data = self.given(enforce(table).good())
+            if table.errors:
+                # The user's own writer knows nothing of rows that are null.
+                raise refusal(table.errors, table.rows)
+            data = self.given(table.good())
             return self._finish(data, content_type, accept, context)
         table, found = self.run(table, context)
         return self._encode(table, assemble(table, found, self.output), accept)
@@ -164,6 +167,9 @@ def _typed(found: Any, accept: str) -> tuple[bytes, str]:
         body = body.encode()
     if not isinstance(body, bytes | bytearray | memoryview):
         msg = f"the stage's code returned {type(body).__name__} where text or bytes are wanted"
+        raise StageFailed(msg)
+    if not str(content_type).isascii():
+        msg = f"the stage's code returned the content type {content_type!r}"
         raise StageFailed(msg)
     return bytes(body), str(content_type)
 

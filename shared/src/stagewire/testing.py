@@ -60,7 +60,10 @@ def tables(*, text: bool = True) -> SearchStrategy[tuple[Table, Schema]]:
         fields = tuple(Field(name, draw(st.sampled_from(allowed))) for name in draw(names))
         rows = draw(st.integers(1, 4))
         columns = tuple(
-            Column(field.name, _array(draw(st.lists(_cells(field), min_size=rows, max_size=rows)), field))
+            Column(
+                field.name,
+                _array(draw(st.lists(_cells(field), min_size=rows, max_size=rows)), field),
+            )
             for field in fields
         )
         return Table(columns, rows), Schema(fields)
@@ -72,8 +75,9 @@ def _cells(field: Field) -> SearchStrategy[Any]:
     from hypothesis import strategies as st
 
     if field.numeric:
-        width = 32 if field.dtype == "float32" else 64
-        return st.floats(allow_infinity=False, width=width) | st.integers(-9, 9).map(float)
+        single = field.dtype == "float32"
+        floats = st.floats(allow_infinity=False, width=32 if single else 64)
+        return floats | st.integers(-9, 9).map(float)
     return st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 
 

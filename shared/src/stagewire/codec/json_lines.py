@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from stagewire.codec.charset import text
+from stagewire.codec.json_text import loads
 from stagewire.codec.text_json import bare, dump, records, rows_of
 from stagewire.errors import Malformed, RowError
 from stagewire.parsed import Parsed
@@ -44,9 +43,9 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
 
 def _row(line: str) -> tuple[dict[str, Any], str | None]:
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return {}, f"the line is not JSON: {error}"
+        row = loads(line)
+    except Malformed as error:
+        return {}, f"the line is {error}"
     if not isinstance(row, dict):
         return {}, "the line is not an object"
     return row, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -10,7 +9,7 @@ import orjson
 
 from stagewire.answer import INDEX
 from stagewire.codec.cells import refuse_infinite
-from stagewire.codec.charset import text
+from stagewire.codec.json_text import load
 from stagewire.errors import Malformed, NotAcceptable
 from stagewire.parsed import ABSENT, Parsed, columns_of
 from stagewire.request import Origin
@@ -54,30 +53,6 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
     if schema and any(schema.position(key) is not None for key in document):
         return records([document], Origin.JSON_RECORD)
     raise _shape(document)
-
-
-def load(body: bytes, media: MediaType) -> Any:
-    """Read JSON; NaN, which Python's own writer makes, is read as missing.
-
-    Raises:
-        Malformed: not JSON, nested too deep, or an integer that no column can carry.
-
-    """
-    decoded = text(body, media)
-    try:
-        return orjson.loads(decoded)
-    except orjson.JSONDecodeError as error:
-        if "NaN" not in decoded and "Infinity" not in decoded:
-            msg = f"the body is not JSON: {error}"
-            raise Malformed(msg) from None
-    try:
-        document = json.loads(decoded)
-        # Unlike orjson, it reads half a surrogate pair, which is no text that could be sent on.
-        json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        msg = f"the body is not JSON: {error}"
-        raise Malformed(msg) from None
-    return document
 
 
 def records(rows: Sequence[Any], origin: Origin) -> Parsed:

@@ -1,0 +1,84 @@
+"""Reads a request and writes a response in ASGI, so that the runtime only knows its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from stagewire_local.errors import BodyTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class GoneError(Exception):
+    """The caller hung up before the request was whole; nobody is left to answer."""
+
+
+class Request:
+    """A request whose body is read only when somebody asks for it."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self._headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
+        }
+        self._receive = receive
+        self._whole = False
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value, whatever the case of its name."""
+        return self._headers.get(name.lower())
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether the caller holds the body back until it is told to continue."""
+        return "expect" in self._headers and not self._whole
+
+    async def body(self, *, limit: int) -> bytes:
+        """Read the body. Raises BodyTooLargeError (before reading, if announced) or GoneError."""
+        announced = self._headers.get("content-length", "")
+        if announced.isdecimal():
+            check(int(announced), limit=limit)
+        chunks: list[bytes] = []
+        size = 0
+        while not self._whole:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise GoneError
+            chunk: bytes = message.get("body", b"")
+            size += len(chunk)
+            check(size, limit=limit)
+            chunks.append(chunk)
+            self._whole = not message.get("more_body", False)
+        return b"".join(chunks)
+
+    async def respond(
+        self, send: Send, *, status: int, headers: Mapping[str, str | None], body: bytes
+    ) -> None:
+        """Write a response; headers that are None are left out."""
+        lines = [
+            (name.lower().encode(), value.encode("utf-8", "surrogateescape"))
+            for name, value in headers.items()
+            if value is not None
+        ]
+        lines.append((b"content-length", str(len(body)).encode()))
+        if self.waits:
+            # The body never comes, so the next bytes on this connection would be taken for it.
+            lines.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": lines})
+        await send({"type": "http.response.body", "body": body})
+
+
+def check(size: int, *, limit: int) -> None:
+    """Refuse a body that is too large. Raises BodyTooLargeError."""
+    if size > limit:
+        message = f"The request body is larger than the maximum of {limit} bytes."
+        raise BodyTooLargeError(message)

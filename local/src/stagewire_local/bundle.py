@@ -1,0 +1,159 @@
+"""Reads what the command line asks to serve, and finds out which stage each archive is for."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stagewire_local import archive
+from stagewire_local.driver import ContainerSpec, StartError
+from stagewire_local.fixed import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+# botocore sagemaker-runtime: shape EndpointName
+NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+MOST = 15  # containers of a pipeline (inference-pipelines)
+
+
+class BundleError(Exception):
+    """The command line asks for something that cannot be served; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """An endpoint to create: its name and containers, run here or (fixed) somewhere else."""
+
+    name: str
+    specs: tuple[ContainerSpec, ...]
+    fixed: bool
+
+    def having(self, environment: Mapping[str, str]) -> Bundle:
+        """Add to the environment of every container; what is set already wins."""
+        specs = tuple(
+            replace(spec, environment={**environment, **spec.environment}) for spec in self.specs
+        )
+        return replace(self, specs=specs)
+
+
+def served(text: str, *, known: Collection[str]) -> Bundle:
+    """Read "NAME=a.tar.gz,b.tar.gz" or "NAME=image=a.tar.gz,…"; `known` are installed stages.
+
+    Raises BundleError.
+    """
+    name, parts = split(text, form="NAME=a.tar.gz,b.tar.gz")
+    specs = [
+        replace(packed(part), hostname=host)
+        for part, host in zip(parts, hostnames(parts), strict=True)
+    ]
+    return Bundle(name=name, specs=hopping(specs, known=known), fixed=False)
+
+
+def connected(text: str) -> Bundle:
+    """Read "NAME=http://a:8080,http://b:8080". Raises BundleError."""
+    name, parts = split(text, form="NAME=http://HOST:PORT,http://HOST:PORT")
+    try:
+        for part in parts:
+            parse(part)
+    except StartError as error:
+        raise BundleError(str(error)) from error
+    specs = tuple(
+        ContainerSpec(hostname=host, image=part)
+        for part, host in zip(parts, hostnames(parts), strict=True)
+    )
+    return Bundle(name=name, specs=specs, fixed=True)
+
+
+def split(text: str, *, form: str) -> tuple[str, list[str]]:
+    """Part the endpoint's name from its containers. Raises BundleError."""
+    name, equals, rest = text.partition("=")
+    parts = [part.strip() for part in rest.split(",")]
+    if not equals or not all(parts):
+        message = f"'{text}' is not of the form {form}"
+        raise BundleError(message)
+    if not NAME.fullmatch(name):
+        message = f"'{name}' is no endpoint name: letters, digits and inner hyphens, at most 63"
+        raise BundleError(message)
+    if len(parts) > MOST:
+        message = f"'{name}' has {len(parts)} containers; a pipeline has at most {MOST}"
+        raise BundleError(message)
+    return name, parts
+
+
+def hostnames(parts: Sequence[str]) -> list[str]:
+    """Name containers as the platform does: by position, or `primary` when there is one."""
+    if len(parts) == 1:
+        return ["primary"]
+    return [f"container-{place}" for place in range(1, len(parts) + 1)]
+
+
+def packed(part: str) -> ContainerSpec:
+    """Read one "archive" or "image=archive"; the hostname is still to be given."""
+    image, equals, path = part.partition("=")
+    if equals and not Path(part).exists():
+        archive_path = Path(path).resolve()
+        listed(archive_path)
+        return ContainerSpec(hostname="", image=image, model_data=archive_path)
+    archive_path = Path(part).resolve()
+    return ContainerSpec(hostname="", image=stage(archive_path), model_data=archive_path)
+
+
+def stage(path: Path) -> str:
+    """Tell which stage an archive is for: its manifest says, else its files do.
+
+    Raises BundleError.
+    """
+    files = listed(path)
+    if "manifest.json" in files:
+        named = manifest(path).get("stage")
+        if isinstance(named, str) and named:
+            return named
+        message = f"{path}: manifest.json names no stage"
+        raise BundleError(message)
+    if "preprocess.joblib" in files:
+        return "featurizer"
+    if any(name.endswith(".ubj") for name in files):
+        return "predictor"
+    message = f"{path} does not say which stage it is for; write IMAGE={path.name}"
+    raise BundleError(message)
+
+
+def listed(path: Path) -> list[str]:
+    """List an archive's files. Raises BundleError for a missing or bad one."""
+    try:
+        return archive.names(path)
+    except archive.ArchiveError as error:
+        raise BundleError(str(error)) from error
+
+
+def manifest(path: Path) -> dict[str, Any]:
+    """Read an archive's manifest. Raises BundleError."""
+    try:
+        found: Any = json.loads(archive.text(path, "manifest.json") or b"")
+    except ValueError as error:
+        message = f"{path}: manifest.json is not JSON: {error}"
+        raise BundleError(message) from error
+    if not isinstance(found, dict):
+        message = f"{path}: manifest.json is not an object"
+        raise BundleError(message)
+    return {str(key): value for key, value in found.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- JSON
+
+
+def hopping(specs: Sequence[ContainerSpec], *, known: Collection[str]) -> tuple[ContainerSpec, ...]:
+    """Let each stage but the last answer in the hop format, where the next one is ours."""
+    following = [*specs[1:], None]
+    return tuple(
+        replace(spec, environment={**spec.environment, "STAGEWIRE_HOP": "auto"})
+        if after is not None and short(after.image) in known
+        else spec
+        for spec, after in zip(specs, following, strict=True)
+    )
+
+
+def short(image: str) -> str:
+    """Return the last path part of an image's name, without tag and digest."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]

@@ -1,0 +1,161 @@
+"""The hop rules of a serial pipeline: one request through all containers in order.
+
+Sources and what is assumed: docs/fidelity.md. Content types are opaque here, as on the platform.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from stagewire_local.client import Answer, Client, LateError, LostError, UnreachableError
+from stagewire_local.errors import ModelError, Origin, ServiceUnavailable
+from stagewire_local.limits import MIB, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stagewire_local.driver import Address
+
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+SUCCESS = 2  # the hundreds of a status that lets the request travel on
+TIMED_OUT = (
+    "Your invocation timed out while waiting for a response from container {name}. Review the "
+    "latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+)
+LOST = "The connection to container {name} was closed before its response was complete."
+
+
+class HopAccept(StrEnum):
+    """What Accept the intermediate containers get; which one the platform sends is unknown."""
+
+    ABSENT = "absent"
+    ANY = "*/*"
+    JSON = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hop:
+    """One container of the pipeline, as a request finds it."""
+
+    hostname: str
+    address: Address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invocation:
+    """What a caller sent that reaches containers; None means that the header was absent."""
+
+    body: bytes
+    content_type: str | None = None
+    accept: str | None = None
+    attributes: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What the last container answered, as far as the caller gets it."""
+
+    body: bytes
+    content_type: str | None
+    attributes: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """Sends requests through containers in order, by the platform's rules."""
+
+    client: Client
+    limits: Limits
+    hop_accept: HopAccept = HopAccept.ABSENT
+
+    async def invoke(self, invocation: Invocation, *, hops: Sequence[Hop], origin: Origin) -> Reply:
+        """Return the last container's answer.
+
+        Raises ModelError for 3xx, 4xx, 5xx, time-outs, lost connections and oversize answers,
+        ServiceUnavailable when a container is not there to take the request.
+        """
+        if not hops:
+            message = f"Endpoint {origin.endpoint} has no containers."
+            raise ServiceUnavailable(message)
+        body, content_type = invocation.body, invocation.content_type
+        answer = None
+        for place, hop in enumerate(hops):
+            last = place == len(hops) - 1
+            headers = self._headers(invocation, content_type=content_type, last=last)
+            answer = await self._ask(hop, body, headers=headers, origin=origin, last=last)
+            if answer.size > len(answer.body):
+                following = None if last else hops[place + 1].hostname
+                raise self._oversize(answer, hop=hop, following=following, origin=origin)
+            body, content_type = answer.body, answer.headers.get("Content-Type")
+        return Reply(
+            body=body,
+            content_type=content_type,
+            attributes=answer.headers.get(ATTRIBUTES) if answer else None,
+        )
+
+    def _headers(
+        self, invocation: Invocation, *, content_type: str | None, last: bool
+    ) -> Mapping[str, str]:
+        headers: dict[str, str] = {}
+        if content_type is not None:
+            headers["Content-Type"] = content_type
+        accept = invocation.accept if last else self._between
+        if accept is not None:
+            headers["Accept"] = accept
+        if invocation.attributes is not None:
+            headers[ATTRIBUTES] = invocation.attributes
+        return headers
+
+    @property
+    def _between(self) -> str | None:
+        return None if self.hop_accept is HopAccept.ABSENT else self.hop_accept.value
+
+    async def _ask(
+        self, hop: Hop, body: bytes, *, headers: Mapping[str, str], origin: Origin, last: bool
+    ) -> Answer:
+        limit = self.limits.body_bytes if last else self.limits.hop_bytes
+        try:
+            answer = await self.client.post(
+                f"{hop.address.url}/invocations",
+                body,
+                headers=headers,
+                seconds=self.limits.reply_seconds,
+                limit=limit,
+            )
+        except UnreachableError as error:
+            message = f"Container {hop.hostname} of endpoint {origin.endpoint} is not reachable."
+            raise ServiceUnavailable(message) from error
+        except (LateError, LostError) as error:
+            text = (TIMED_OUT if isinstance(error, LateError) else LOST).format(name=hop.hostname)
+            raise ModelError.received(
+                0, container=hop.hostname, text=text, origin=origin
+            ) from error
+        if answer.status // 100 != SUCCESS:
+            text = answer.body.decode(errors="replace")
+            raise ModelError.received(
+                answer.status, container=hop.hostname, text=text, origin=origin
+            )
+        return answer
+
+    def _oversize(
+        self, answer: Answer, *, hop: Hop, following: str | None, origin: Origin
+    ) -> ModelError:
+        if following is None:
+            what = "response payload from the container"
+            limit = self.limits.body_bytes
+        else:
+            what = f"request payload from {hop.hostname} to {following}"
+            limit = self.limits.hop_bytes
+        message = (
+            f"Received response from {hop.hostname} with status code {answer.status}. However, "
+            f"the {what} is {answer.size} bytes, which has exceeded the maximum limit of "
+            f"{size(limit)}."
+        )
+        return ModelError.oversize(message, status=answer.status, origin=origin)
+
+
+def size(limit: int) -> str:
+    """Write a limit as the platform's messages do, in MB; a smaller one of a test in bytes."""
+    return f"{limit // MIB} MB" if limit % MIB == 0 else f"{limit} bytes"

@@ -1,0 +1,181 @@
+"""The commands `stagewire local up|down|status`: SageMaker on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from stagewire_local.bundle import Bundle, BundleError, connected, served
+from stagewire_local.state import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENVIRON = "stagewire_local.environ"  # read once; the program around us may use `obj`
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+PORT = click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8080,
+    show_default=True,
+    help="Port of the door on this machine.",
+)
+
+
+@click.group()
+@click.pass_context
+def local(context: click.Context) -> None:
+    """Run SageMaker endpoints on this machine."""
+    context.meta.setdefault(ENVIRON, dict(os.environ))
+
+
+@local.command()
+@click.option(
+    "--serve", multiple=True, metavar="NAME=a.tar.gz,b.tar.gz", help="Create this endpoint."
+)
+@click.option(
+    "--connect",
+    multiple=True,
+    metavar="NAME=URL,URL",
+    help="Create it from containers that run already.",
+)
+@PORT
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; with --connect only.",
+)
+@click.option("--detach", is_flag=True, help="Run in the background.")
+@click.option(
+    "--env", "pairs", multiple=True, metavar="KEY=VALUE", help="Environment of every container."
+)
+@click.option(
+    "--hop-accept",
+    type=click.Choice(["absent", "*/*", "application/json"]),
+    default="absent",
+    show_default=True,
+    help="The Accept that all containers but the last get.",
+)
+@click.option(
+    "--start-seconds",
+    type=click.FloatRange(1, 3600),
+    default=480.0,
+    show_default=True,
+    help="How long a container may take to pass /ping.",
+)
+@click.option("--region", default="us-east-1", show_default=True, help="Region named in errors.")
+@click.pass_context
+def up(  # noqa: PLR0913 -- click passes one argument an option
+    context: click.Context,
+    *,
+    serve: tuple[str, ...],
+    connect: tuple[str, ...],
+    port: int,
+    host: str,
+    detach: bool,
+    pairs: tuple[str, ...],
+    hop_accept: str,
+    start_seconds: float,
+    region: str,
+) -> None:
+    """Start the door, and an endpoint for each --serve and --connect."""
+    # `stagewire --help` loads this module and needs neither aiohttp nor uvicorn.
+    from stagewire_local import launch
+
+    if host not in LOOPBACK and (serve or not connect):
+        message = f"--host {host} is for --connect only: what is served here listens on 127.0.0.1"
+        raise click.UsageError(message)
+    environ = environment(context)
+    plan = launch.Launch(
+        bundles=tuple(bundles(serve, connect, environment=parsed(pairs))),
+        home=Home.of(environ),
+        environ=environ,
+        host=host,
+        port=port,
+        hop_accept=hop_accept,
+        start_seconds=start_seconds,
+        region=region,
+    )
+    if detach:
+        launch.background(plan, arguments=again(context))
+    else:
+        launch.foreground(plan)
+
+
+@local.command()
+@PORT
+@click.pass_context
+def down(context: click.Context, *, port: int) -> None:
+    """Stop the door at a port, and everything it started."""
+    from stagewire_local import launch
+
+    launch.stop(Home.of(environment(context)), port)
+
+
+@local.command()
+@PORT
+@click.option("--json", "as_json", is_flag=True, help="Print what the door tells, as JSON.")
+def status(*, port: int, as_json: bool) -> None:
+    """Show endpoints, containers, ports, health, requests and errors."""
+    from stagewire_local import report
+
+    found = report.fetch(port)
+    if found is None:
+        message = f"no door answers on 127.0.0.1:{port}; start one with: stagewire local up"
+        raise click.ClickException(message)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        report.show(found)
+
+
+def environment(context: click.Context) -> Mapping[str, str]:
+    """Return the environment that was read once, when the program started."""
+    found: Mapping[str, str] = context.meta[ENVIRON]
+    return found
+
+
+def bundles(
+    serve: tuple[str, ...], connect: tuple[str, ...], *, environment: Mapping[str, str]
+) -> list[Bundle]:
+    """Read what to serve. Raises ClickException for what cannot be."""
+    from stagewire_local.process import stages
+
+    try:
+        known = stages()
+        found = [served(each, known=known) for each in serve]
+        found += [connected(each) for each in connect]
+    except BundleError as error:
+        raise click.ClickException(str(error)) from error
+    names = [bundle.name for bundle in found]
+    for name in names:
+        if names.count(name) > 1:
+            message = f"endpoint '{name}' is given twice"
+            raise click.ClickException(message)
+    return [bundle.having(environment) for bundle in found]
+
+
+def parsed(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Read KEY=VALUE pairs. Raises BadParameter."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            message = f"'{pair}' is not of the form KEY=VALUE"
+            raise click.BadParameter(message, param_hint="--env")
+        found[key] = value
+    return found
+
+
+def again(context: click.Context) -> list[str]:
+    """Write this command's options for another process, which stays in the foreground."""
+    given = context.params
+    words = [f"--port={given['port']}", f"--host={given['host']}", f"--region={given['region']}"]
+    words += [f"--hop-accept={given['hop_accept']}", f"--start-seconds={given['start_seconds']}"]
+    words += [f"--{name}={value}" for name in ("serve", "connect") for value in given[name]]
+    words += [f"--env={pair}" for pair in given["pairs"]]
+    return words

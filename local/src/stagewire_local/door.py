@@ -1,0 +1,166 @@
+"""Runs the door: one event loop with the runtime's server and the supervisor of its containers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from stagewire_local import archive
+from stagewire_local.chain import Chain, HopAccept
+from stagewire_local.client import Client
+from stagewire_local.fixed import FixedDriver
+from stagewire_local.health import Health
+from stagewire_local.host import Host
+from stagewire_local.limits import Limits
+from stagewire_local.ports import Ports
+from stagewire_local.process import ProcessDriver
+from stagewire_local.registry import Registry, State
+from stagewire_local.runtime import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from stagewire_local.bundle import Bundle
+    from stagewire_local.driver import Driver
+    from stagewire_local.registry import Endpoint
+
+# Requests in flight get as long as the platform gives a container to stop.
+DRAIN_SECONDS = 30
+
+log = logging.getLogger("stagewire.local.door")
+
+
+class PortTakenError(Exception):
+    """Something listens on the door's port already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """What a door serves and by which rules; `root` is a folder of its own."""
+
+    bundles: Sequence[Bundle]
+    root: Path
+    environ: Mapping[str, str]
+    limits: Limits = field(default_factory=Limits)
+    hop_accept: HopAccept = HopAccept.ABSENT
+    region: str = "us-east-1"
+    modules: Mapping[str, str] | None = None
+    ports: Ports = field(default_factory=lambda: Ports(begin=os.getpid()))
+
+    def run(self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]) -> bool:
+        """Serve on a listening socket until SIGINT or SIGTERM; False if an endpoint Failed.
+
+        `ready` is called once, when every endpoint is InService.
+        """
+        # uvicorn takes the signals, stops, and sends them to the handlers it found: to ours, which
+        # do nothing, for the containers are still to be stopped and the exit code is to be 0.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, ignore)
+        archive.remove(self.root)  # what a door that was killed left behind
+        try:
+            with asyncio.Runner(loop_factory=config(None).get_loop_factory()) as runner:
+                return runner.run(self.serve(listener, ready=ready))
+        finally:
+            archive.remove(self.root)
+
+    async def serve(
+        self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]
+    ) -> bool:
+        """Do what `run` does in a loop that runs already, until cancelled or signalled."""
+        async with Client() as client:
+            registry = Registry()
+            health = Health(client=client, limits=self.limits)
+            host = Host(registry, health=health, limits=self.limits)
+            server = uvicorn.Server(config(self._runtime(registry, client=client)))
+            process, fixed = self._process(), FixedDriver()
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            try:
+                for bundle in self.bundles:
+                    driver: Driver = fixed if bundle.fixed else process
+                    host.create(bundle.name, bundle.specs, driver=driver)
+                good = await settle(host, registry, serving=serving)
+                if good:
+                    if not serving.done():
+                        ready(registry.all())
+                    # Unlike awaiting it, waiting for a task does not cancel it along with us.
+                    await asyncio.wait([serving])
+                return good
+            finally:
+                server.should_exit = True
+                await asyncio.wait([serving])
+                await host.close()
+                await process.close()
+
+    def _runtime(self, registry: Registry, *, client: Client) -> Runtime:
+        chain = Chain(client=client, limits=self.limits, hop_accept=self.hop_accept)
+        return Runtime(registry, chain=chain, region=self.region, about={"pid": os.getpid()})
+
+    def _process(self) -> ProcessDriver:
+        return ProcessDriver(
+            self.root,
+            ports=self.ports,
+            environ=self.environ,
+            modules=self.modules,
+            limits=self.limits,
+        )
+
+
+async def settle(host: Host, registry: Registry, *, serving: asyncio.Task[None]) -> bool:
+    """Wait until no endpoint is Creating; False, with the reasons logged, if one Failed."""
+    settled = asyncio.create_task(host.all_settled())
+    # A signal may end the server while a container is still on its way up.
+    await asyncio.wait([settled, serving], return_when=asyncio.FIRST_COMPLETED)
+    settled.cancel()
+    failed = [each for each in registry.all() if each.state is State.FAILED]
+    for endpoint in failed:
+        for container in endpoint.containers():
+            for line in container.last_lines:
+                log.error("%s/%s | %s", endpoint.name, container.spec.hostname, line)
+    return not failed
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the door's socket before anything is started. Raises PortTakenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only for sockets that name their protocol; with it an
+    # answer in two writes waits 40 ms for the other side's delayed ACK.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)  # uvicorn's own backlog
+    except OSError as error:
+        listener.close()
+        message = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise PortTakenError(message) from error
+    return listener
+
+
+def config(app: Runtime | None) -> uvicorn.Config:
+    """Configure the server: no log of its own, no headers that the platform does not send."""
+    return uvicorn.Config(
+        app or "",
+        interface="asgi3",
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def ignore(number: int, frame: object) -> None:
+    """Take a signal that uvicorn has acted on already."""
+    log.debug("signal %s at %s", number, frame)

@@ -1,0 +1,69 @@
+"""The one interface behind which containers run: as processes, in Docker, or somewhere already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+class StartError(Exception):
+    """A container could not be started; the message says why, for a FailureReason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """What a container is made from: the part of a ContainerDefinition that hosting needs.
+
+    `model_data` is a local model.tar.gz; `instance` groups the containers that share a host.
+    """
+
+    hostname: str
+    image: str
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    model_data: Path | None = None
+    instance: str = "instance-1"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a started container listens; drivers know their containers by it."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address as a URL without a path."""
+        return f"http://{self.host}:{self.port}"
+
+
+class Driver(Protocol):
+    """Starts and stops containers; all about health and order is decided by who calls it."""
+
+    async def start(self, spec: ContainerSpec) -> Address:
+        """Start a container; it need not listen yet. Raises StartError."""
+        ...
+
+    async def stop(self, address: Address) -> None:
+        """Stop a container with the time the platform gives it; unknown ones are ignored."""
+        ...
+
+    async def died(self, address: Address) -> str:
+        """Wait until the container ends by itself, and say how."""
+        ...
+
+    def alive(self, address: Address) -> bool:
+        """Tell whether the container still runs."""
+        ...
+
+    def logs(self, address: Address) -> Sequence[str]:
+        """Return the last lines that the container wrote, oldest first."""
+        ...
+
+    async def close(self) -> None:
+        """Stop every container that this driver started."""
+        ...

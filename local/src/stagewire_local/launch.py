@@ -1,0 +1,139 @@
+"""Starts and stops a door for the command line: in the foreground, in the background, and down."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from stagewire_local import report
+from stagewire_local.chain import HopAccept
+from stagewire_local.door import DRAIN_SECONDS, Door, PortTakenError, listen
+from stagewire_local.limits import Limits
+from stagewire_local.state import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stagewire_local.bundle import Bundle
+    from stagewire_local.registry import Endpoint
+    from stagewire_local.state import Home
+
+# Requests in flight, then the containers, each at most 30 s, and a little.
+STOP_SECONDS = 2 * DRAIN_SECONDS + 5
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Everything that `up` was asked for."""
+
+    bundles: tuple[Bundle, ...]
+    home: Home
+    environ: Mapping[str, str]
+    host: str
+    port: int
+    hop_accept: str
+    start_seconds: float
+    region: str
+
+
+def foreground(plan: Launch) -> None:
+    """Run the door in this process until Ctrl-C or SIGTERM. Raises ClickException."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    door = Door(
+        bundles=plan.bundles,
+        root=plan.home.root(plan.port),
+        environ=plan.environ,
+        limits=Limits(start_seconds=plan.start_seconds),
+        hop_accept=HopAccept(plan.hop_accept),
+        region=plan.region,
+    )
+
+    def ready(endpoints: Sequence[Endpoint]) -> None:
+        report.announce(endpoints, host=plan.host, port=plan.port)
+
+    try:
+        with listen(plan.host, plan.port) as listener, Claim(plan.home, plan.port):
+            good = door.run(listener, ready=ready)
+    except PortTakenError as error:
+        message = f"{error}{hint(plan)}"
+        raise click.ClickException(message) from error
+    except BlockingIOError as error:
+        message = f"a door for port {plan.port} is running already{hint(plan)}"
+        raise click.ClickException(message) from error
+    except OSError as error:
+        message = (
+            f"cannot use {plan.home.path} ({error.strerror}); set STAGEWIRE_HOME to a folder "
+            "that can be written"
+        )
+        raise click.ClickException(message) from error
+    if not good:
+        message = "an endpoint Failed; the reason is above"
+        raise click.ClickException(message)
+
+
+def hint(plan: Launch) -> str:
+    """Say how to go on when a port is taken."""
+    if plan.home.pid(plan.port) is not None:
+        return f"; stop it with: stagewire local down --port {plan.port}"
+    return "; choose another one with --port"
+
+
+def background(plan: Launch, *, arguments: Sequence[str]) -> None:
+    """Run the door in a process of its own; return when it is ready. Raises ClickException."""
+    path = plan.home.log(plan.port)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with path.open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "stagewire_local", "up", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=dict(plan.environ),
+                start_new_session=True,
+            )
+    except OSError as error:
+        message = f"cannot write {path} ({error.strerror}); set STAGEWIRE_HOME to a folder"
+        raise click.ClickException(message) from error
+    while not ready(plan, process.pid):
+        if process.poll() is not None:
+            message = f"the door did not start; its log {path} says:\n{path.read_text()}"
+            raise click.ClickException(message)
+        time.sleep(POLL_SECONDS)
+    click.echo(path.read_text(), nl=False)
+    click.echo(f"It runs in the background; log: {path}")
+    click.echo(f"Stop it with: stagewire local down --port {plan.port}")
+
+
+def ready(plan: Launch, pid: int) -> bool:
+    """Tell whether the door of this process has all its endpoints in service."""
+    found = report.fetch(plan.port) or {}
+    states = [endpoint["state"] for endpoint in found.get("endpoints", [])]
+    in_service = len(states) == len(plan.bundles) and set(states) <= {"InService"}
+    return found.get("pid") == pid and in_service
+
+
+def stop(home: Home, port: int) -> None:
+    """Stop the door at a port and wait until it is gone. Raises ClickException."""
+    pid = home.pid(port)
+    if pid is None:
+        message = f"no door of yours runs on port {port}"
+        raise click.ClickException(message)
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while home.pid(port) == pid:
+        if time.monotonic() > deadline:
+            message = f"the door (process {pid}) did not stop in {STOP_SECONDS} s"
+            raise click.ClickException(message)
+        time.sleep(POLL_SECONDS)
+    click.echo(f"The door on port {port} is closed.")

@@ -1,0 +1,1 @@
+"""Train, package, deploy, invoke and tear down: the stagewire program."""

@@ -1,0 +1,34 @@
+"""Which content type a file's name stands for."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Final
+
+from stagewire_pipeline.errors import DataError
+
+
+def of(name: str) -> str:
+    """Return the content type of a file.
+
+    Raises:
+        DataError: the suffix stands for none.
+
+    """
+    suffix = PurePath(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DataError(
+            f"no content type is known for {name!r}; name it with --content-type, "
+            f"or use one of the suffixes {', '.join(SUFFIXES)}"
+        )
+    return SUFFIXES[suffix]
+
+
+SUFFIXES: Final = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".jsonl": "application/jsonlines",
+    ".npy": "application/x-npy",
+    ".arrow": "application/vnd.apache.arrow.stream",
+    ".arrows": "application/vnd.apache.arrow.stream",
+}

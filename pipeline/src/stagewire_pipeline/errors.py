@@ -1,0 +1,66 @@
+"""Every failure that the program explains in words instead of a traceback; each ends it with 1.
+
+PipelineError
+ |-- DataError        the data set cannot be trained on
+ |-- ChildError       a stage's own process failed, or is not installed
+ |-- PackageError     the two models do not make one chain, or there is none
+ |-- DoorError        the door on this machine did not start, or did not stop
+ `-- EndpointError    the endpoint cannot be reached, or refused the call
+      `-- RefusalError    a container refused the rows (the platform's ModelError)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class PipelineError(Exception):
+    """Anything that a person can put right."""
+
+
+class DataError(PipelineError):
+    """The data set cannot be trained on."""
+
+
+class ChildError(PipelineError):
+    """A stage's own process failed, or the stage is not installed."""
+
+
+class PackageError(PipelineError):
+    """The two models do not make one chain, or there is none."""
+
+
+class DoorError(PipelineError):
+    """The door on this machine did not start, or did not stop."""
+
+
+class EndpointError(PipelineError):
+    """The endpoint cannot be reached, or refused the call."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a container said: its status and, from a stage of ours, the cells at fault.
+
+    `rows` hold `row`, `column`, `value` and `reason`; `bad_rows` counts them all, listed or not.
+    """
+
+    message: str
+    status: int
+    stage: str | None = None
+    rows: tuple[Mapping[str, Any], ...] = ()
+    bad_rows: int = 0
+
+
+class RefusalError(EndpointError):
+    """A container refused the rows; `refusal` has the details."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """Say it in one line."""
+        who = f"the container of stage {refusal.stage!r}" if refusal.stage else "a container"
+        super().__init__(f"{who} answered {refusal.status}: {refusal.message}")
+        self.refusal = refusal

@@ -1,0 +1,127 @@
+"""Both stages trained from one CSV: split, featurizer, predictor, held-out score."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stagewire import manifest
+from stagewire_pipeline import dataset, record
+from stagewire_pipeline.layout import STAGES, TEST_FILE, job
+from stagewire_pipeline.record import Record
+from stagewire_pipeline.split import split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from stagewire_pipeline.child import Line, Stages
+    from stagewire_pipeline.dataset import Dataset
+    from stagewire_pipeline.split import Split
+
+RECORD = "train.json"
+FEATURIZER, PREDICTOR = STAGES
+TEST = "test"
+# What the predictor calls its score of a channel, by task.
+SCORES = ("rmse", "accuracy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What was asked for; `extra` are further hyperparameters by stage."""
+
+    data: Path
+    out: Path
+    label: str | None = None
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    task: str | None = None
+    seed: int = 0
+    extra: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def hyperparameters(self, stage: str, label: str) -> dict[str, str]:
+        """Return a stage's hyperparameters: lists as JSON, since a name may hold a comma."""
+        found: dict[str, str] = {"label": label}
+        if stage == FEATURIZER:
+            lists = {"numeric": self.numeric, "categorical": self.categorical}
+            found |= {key: json.dumps(names) for key, names in lists.items() if names}
+        else:
+            found["seed"] = str(self.seed)
+            found |= {"task": self.task} if self.task else {}
+        return found | dict(self.extra.get(stage, {}))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training gave; `score` is of the held-out rows: rmse or accuracy, and rows."""
+
+    label: str
+    score: Mapping[str, float]
+    skipped: bool = False
+
+
+def train(plan: Plan, stages: Stages, *, force: bool = False) -> Outcome:
+    """Train both stages unless nothing changed since the last time.
+
+    Raises:
+        DataError: the data cannot be trained on; nothing was started.
+        ChildError: a stage failed.
+
+    """
+    data = dataset.read(plan.data, label=plan.label, named=(*plan.numeric, *plan.categorical))
+    path, inputs = plan.out / RECORD, _inputs(plan, data, stages)
+    done = record.fresh(path, inputs)
+    if done and not force:
+        return Outcome(data.label, done.facts.get("score", {}), skipped=True)
+    path.unlink(missing_ok=True)
+    write(plan, data, split(data.rows.rows, seed=plan.seed))
+    score = _held_out(fit(plan.out, stages))
+    made = [plan.out / TEST_FILE, *_models(plan.out)]
+    facts = {"label": data.label, "score": score, "data": str(plan.data)}
+    Record(inputs, record.files(plan.out, made), facts).write(path)
+    return Outcome(data.label, score)
+
+
+def write(plan: Plan, data: Dataset, parts: Split) -> None:
+    """Write both jobs' settings and the featurizer's channels; `test` is only ever scored."""
+    for stage in STAGES:
+        layout = job(plan.out, stage)
+        layout.clear()
+        layout.configure(plan.hyperparameters(stage, data.label))
+    channels = job(plan.out, FEATURIZER)
+    for name in ("train", "validation", TEST):
+        data.write(channels.channel(name), getattr(parts, name))
+    data.write(plan.out / TEST_FILE, parts.test)
+
+
+def fit(out: Path, stages: Stages) -> list[Line]:
+    """Run both trainings; what the first one made is what the second one trains on."""
+    stages.run(FEATURIZER, "train", job(out, FEATURIZER).base)
+    job(out, PREDICTOR).take(job(out, FEATURIZER))
+    return stages.run(PREDICTOR, "train", job(out, PREDICTOR).base)
+
+
+def _inputs(plan: Plan, data: Dataset, stages: Stages) -> str:
+    return record.inputs(
+        data=manifest.digest(plan.data),
+        options=[plan.hyperparameters(stage, data.label) for stage in STAGES],
+        seed=plan.seed,
+        versions=manifest.installed(),
+        code=record.code(("stagewire", *(stages.module(stage) for stage in STAGES))),
+    )
+
+
+def _models(out: Path) -> Iterable[Path]:
+    for stage in STAGES:
+        folder = job(out, stage).model
+        yield from (folder / name for name in manifest.digests(folder))
+
+
+def _held_out(lines: list[Line]) -> dict[str, Any]:
+    for line in reversed(lines):
+        if line.figures.get("channel") == TEST:
+            found = {key: line.figures[key] for key in SCORES if key in line.figures}
+            if found:
+                return found | {"rows": line.figures.get("rows", 0)}
+    return {}

@@ -1,0 +1,362 @@
+"""The commands `local up|down|status` as a user runs them: wrong input first, then the real thing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+READY_SECONDS = 30
+
+
+@pytest.fixture
+def run(environment):
+    """Give a function that runs a command to its end."""
+
+    def call(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "stagewire_local", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture
+def up(environment, port):
+    """Give a function that starts a door in the foreground and waits until it says so."""
+    started = []
+
+    def call(*words):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stagewire_local", "up", f"--port={port}", *words],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        lines = []
+        while not lines or not lines[-1].startswith(("  curl", "The door is open")):
+            lines.append(process.stdout.readline())
+            assert lines[-1], "the door ended before it was ready"
+        return process, f"http://127.0.0.1:{port}", lines
+
+    yield call
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def gone(pid):
+    """Tell whether a process is no more, or only waits to be reaped by somebody else."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:  # gone, or a system without /proc
+        return not alive(pid)
+
+
+def alive(pid):
+    """Tell whether a process has this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--serve", "nothing"], "'nothing' is not of the form NAME="),
+        (["--serve", "a_b=x.tar.gz"], "'a_b' is no endpoint name"),
+        (["--serve", "a="], "'a=' is not of the form"),
+        (["--serve", "a=" + ",".join("x" * 16)], "16 containers; a pipeline has at most 15"),
+        (["--serve", "a=missing.tar.gz"], "missing.tar.gz does not exist"),
+        (["--serve", "a=stub=missing.tar.gz"], "missing.tar.gz does not exist"),
+        (["--connect", "a=ftp://b"], "'ftp://b' is not a container's URL"),
+        (["--connect", "a=http://b:x"], "'http://b:x' is not a container's URL"),
+        (["--connect", "a=http://b", "--connect", "a=http://c"], "'a' is given twice"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 is for --connect only"),  # noqa: S104 -- refused
+        (["--port", "0"], "0 is not in the range"),
+        (["--env", "novalue"], "'novalue' is not of the form KEY=VALUE"),
+        (["--hop-accept", "text/csv"], "'text/csv' is not one of"),
+    ],
+)
+def test_wrong_words_are_one_clear_error(run, words, message):
+    """Nothing is started, the exit code is not 0, and no traceback is shown."""
+    result = run("up", *words)
+
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"other.txt": b""}, "does not say which stage it is for; write IMAGE=m.tar.gz"),
+        ({"manifest.json": b"{"}, "manifest.json is not JSON"),
+        ({"manifest.json": b"[]"}, "manifest.json is not an object"),
+        ({"manifest.json": b"{}"}, "manifest.json names no stage"),
+    ],
+)
+def test_an_archive_of_no_known_stage_is_an_error_that_names_it(run, archive, files, message):
+    """The user learns which file, and what to write instead."""
+    path = archive("m.tar.gz", files)
+
+    result = run("up", "--serve", f"a={path}")
+
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert "m.tar.gz" in result.stderr
+
+
+def test_a_file_that_is_no_archive_is_an_error_that_names_it(run, tmp_path):
+    """A CSV is no model."""
+    path = tmp_path / "m.tar.gz"
+    path.write_text("a,b\n")
+
+    result = run("up", "--serve", f"a={path}")
+
+    assert result.returncode != 0
+    assert f"{path} cannot be unpacked" in result.stderr
+
+
+def test_a_taken_port_is_one_clear_line(run, port):
+    """It says who to ask, and nothing else is printed."""
+    with socket.create_server(("127.0.0.1", port)):
+        result = run("up", f"--port={port}")
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; "
+        "choose another one with --port\n"
+    )
+
+
+def test_down_and_status_without_a_door_say_so(run, port):
+    """Both exit with an error."""
+    for word in ("down", "status"):
+        result = run(word, f"--port={port}")
+
+        assert result.returncode == 1
+        assert "no door" in result.stderr
+
+
+def test_a_home_that_cannot_be_written_is_named(run, environment, tmp_path, port):
+    """The error says which setting to change."""
+    (tmp_path / "file").write_text("")
+    environment["STAGEWIRE_HOME"] = str(tmp_path / "file" / "home")
+
+    result = run("up", f"--port={port}")
+
+    assert result.returncode == 1
+    assert "set STAGEWIRE_HOME" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_stage_that_ends_at_once_fails_the_start_with_its_last_lines(run, model, port):
+    """The reason is the platform's sentence, the exit code, and what the container wrote."""
+    path = model(broken=b"")
+
+    result = run("up", f"--port={port}", "--serve", f"a={path}")
+
+    assert result.returncode == 1
+    assert "The primary container for production variant AllTraffic did not pass the ping" in (
+        result.stderr
+    )
+    assert "(exited with code 1)" in result.stderr
+    assert "the model is broken" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_stage_that_never_is_ready_fails_when_its_time_is_over(run, model, port):
+    """The reason says what /ping answered."""
+    path = model(never_ready=b"")
+
+    result = run("up", f"--port={port}", "--start-seconds=1", "--serve", f"a={path}")
+
+    assert result.returncode == 1
+    assert "(/ping answers 503 1 s after the start)" in result.stderr
+
+
+def test_an_image_that_is_not_installed_fails_the_start(run, archive, port):
+    """The error lists the stages that are."""
+    path = archive("m.tar.gz", {"x": b""})
+
+    result = run("up", f"--port={port}", "--serve", f"a=nobody={path}")
+
+    assert result.returncode == 1
+    assert "image 'nobody' names no installed stage (installed: " in result.stderr
+
+
+def test_up_tells_where_everything_answers(up, model, client):
+    """The URL, each container's own port and a line to copy; the stage is found by its manifest."""
+    _, url, lines = up("--serve", f"pipe={model('a.tar.gz')},{model('b.tar.gz')}")
+
+    containers = [line.split() for line in lines if line.startswith("  container-")]
+
+    assert lines[0] == f"pipe is InService at {url}/endpoints/pipe/invocations\n"
+    assert [words[:2] for words in containers] == [["container-1", "stub"], ["container-2", "stub"]]
+    assert lines[-1].startswith(f"  curl -s {url}/invocations ")
+    for _, _, address in containers:
+        assert client.get(f"{address}/ping").status_code == 200
+
+
+def test_an_archive_may_be_given_its_image_and_environment(up, archive, client):
+    """For bundles without a manifest, and for settings of the stages."""
+    path = archive("plain.tar.gz", {"model.bin": b""})
+
+    _, url, _ = up("--serve", f"pipe=repo/stub:1.0={path}", "--env", "STAGEWIRE_BAD_ROWS=null")
+
+    seen = client.post(f"{url}/invocations", content=b"x").json()
+    assert seen["model"] == ["model.bin"]
+    assert seen["environment"]["STAGEWIRE_BAD_ROWS"] == "null"
+
+
+def test_sigterm_lets_requests_finish_and_exits_0(up, model, client, tmp_path):
+    """The request in flight is answered although the door no longer listens."""
+    process, url, _ = up("--serve", f"pipe={model()}")
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    answers = []
+    caller = threading.Thread(
+        target=lambda: answers.append(
+            client.post(f"{url}/invocations", content=f"hold {fifo}".encode())
+        )
+    )
+    caller.start()
+
+    with fifo.open("w"):  # returns when the stage has the request
+        process.send_signal(signal.SIGTERM)
+        while listens(url):
+            time.sleep(0.01)
+    caller.join()
+
+    assert answers[0].status_code == 200
+    assert process.wait(timeout=30) == 0
+
+
+def listens(url):
+    """Tell whether somebody accepts connections there."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    try:
+        socket.create_connection((host, int(port))).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_stages_too(up, model, client, number):
+    """Ctrl-C and SIGTERM leave no process, and exit 0."""
+    process, url, _ = up("--serve", f"pipe={model()}")
+    pid = client.post(f"{url}/invocations", content=b"x").json()["pid"]
+
+    process.send_signal(number)
+
+    assert process.wait(timeout=30) == 0
+    assert gone(pid)
+
+
+def test_a_door_refuses_requests_and_obeys_signals_while_it_starts(
+    environment, model, port, client
+):
+    """The endpoint is there as Creating, and nobody has to wait for a stage that never is ready."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "stagewire_local", "up", f"--port={port}"),
+            *("--serve", f"pipe={model(never_ready=b'')}"),
+        ],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        while "the stub serves" not in process.stderr.readline():
+            pass
+        url = f"http://127.0.0.1:{port}"
+        refused = client.post(f"{url}/endpoints/pipe/invocations", content=b"x")
+        ping = client.get(f"{url}/ping")
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=30) == 0
+        assert refused.status_code == 400
+        assert refused.json()["Message"].endswith("is Creating.")
+        assert ping.status_code == 503
+
+
+def test_stages_do_not_outlive_a_door_that_is_killed(up, model, client):
+    """SIGKILL leaves the door no moment to stop them; the warden does."""
+    process, url, _ = up("--serve", f"pipe={model('a.tar.gz')},{model('b.tar.gz')}")
+    outer = client.post(f"{url}/invocations", content=b"x").json()
+    pids = [outer["pid"], json.loads(outer["body"])["pid"]]
+
+    process.kill()
+    deadline = time.monotonic() + READY_SECONDS
+    while not all(map(gone, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert all(map(gone, pids))
+
+
+def test_a_door_in_the_background_starts_tells_and_stops(run, model, port, client):
+    """It returns when it is ready; status shows it; a second one is refused; down ends it."""
+    url = f"http://127.0.0.1:{port}"
+    started = run("up", f"--port={port}", "--serve", f"pipe={model()}", "--detach")
+    answer = client.post(f"{url}/invocations", content=b"x")
+
+    table = run("status", f"--port={port}")
+    again = run("up", f"--port={port}")
+    stopped = run("down", f"--port={port}")
+
+    assert started.returncode == 0, started.stderr
+    assert f"pipe is InService at {url}" in started.stdout
+    assert answer.status_code == 200
+    assert table.returncode == 0
+    assert all(word in table.stdout for word in ("pipe", "InService", "primary", "healthy"))
+    assert again.returncode == 1
+    assert f"stop it with: stagewire local down --port {port}" in again.stderr
+    assert stopped.returncode == 0
+    assert not listens(url)
+    assert gone(answer.json()["pid"])
+
+
+def test_a_failed_start_in_the_background_shows_its_log(run, model, port):
+    """The caller need not look for a file."""
+    result = run("up", f"--port={port}", "--serve", f"a={model(broken=b'')}", "--detach")
+
+    assert result.returncode == 1
+    assert "the model is broken" in result.stderr
+
+
+def test_an_empty_door_opens(up, client):
+    """Without --serve it waits for endpoints to come."""
+    _, url, lines = up()
+
+    assert lines == [f"The door is open at {url}, with no endpoint yet.\n"]
+    assert client.get(f"{url}/_stagewire/status").json()["endpoints"] == []
+
+
+def test_containers_that_run_already_can_be_connected(up, stubs, stub, client):
+    """This is the door of compose: driver `fixed`."""
+    one, two = stubs(stub(), stub())
+
+    _, url, _ = up("--connect", f"pipe={one.url},{two.url}")
+
+    assert client.post(f"{url}/invocations", content=b"x").content == b"x>>"

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stagewire import media
+from stagewire.decoding import decode, enforce
+from stagewire.errors import BadRows, Malformed, SchemaMismatch, UnsupportedMedia
+from stagewire.request import Origin
+from stagewire.schema import schema
+from stagewire.table import Role
+from stagewire.testing import ask
+
+SCHEMA = schema([("Color", "string"), ("size", "float64")])
+
+
+def read(body: bytes | str, kind: str = "text/csv", shape=SCHEMA):
+    """Decode a body by the header that its caller would send."""
+    return decode(body if isinstance(body, bytes) else body.encode(), media.parse(kind), shape)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"red,1\nblue,2\n",
+        b"red,1\r\nblue,2\r\n",
+        b"red,1\nblue,2",
+        b"red,1\nblue,2\n\n\n",
+        b"\xef\xbb\xbfred,1\nblue,2\n",
+        b'"red","1"\n"blue","2"\n',
+        b"red,1,label\nblue,2,label\n",
+        b"color,SIZE\nred,1\nblue,2\n",
+        b"size,color\n1,red\n2,blue\n",
+        b"id,size,what,Color\n7,1,x,red\n8,2,y,blue\n",
+    ],
+)
+def test_the_same_rows_however_they_are_written(body):
+    """Line ends, a BOM, quotes, a label at the end, a header in any case and order change nothing."""
+    table = read(body)
+
+    assert table["Color"].tolist() == ["red", "blue"]
+    assert [c.name for c in table.of(Role.FEATURE)] == ["Color", "size"]
+    assert [c.tolist() for c in table.of(Role.FEATURE)][1] == [1.0, 2.0]
+    assert not table.errors
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"iso-8859-1"', "windows-1252", "utf-16"])
+def test_the_charset_that_is_stated_is_used(charset):
+    """A charset parameter is understood in all its spellings."""
+    body = "gr\u00fcn,1\n".encode(charset.strip('"'))
+
+    assert read(body, f"text/csv; charset={charset}")["Color"].tolist() == ["gr\u00fcn"]
+
+
+def test_a_charset_that_nobody_decodes_is_415():
+    """Python's stranger codecs, zip among them, stay shut."""
+    with pytest.raises(UnsupportedMedia, match="zip"):
+        read(b"red,1\n", "text/csv; charset=zip")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        (b"", "text/csv", "is empty"),
+        (b"\xef\xbb\xbf\r\n", "text/csv", "is empty"),
+        (b"Color,size\n", "text/csv", "header .* and no rows"),
+        (b"red,\xff\n", "text/csv", "0xff at offset 4"),
+        (b"red,1\0\n", "text/csv", "NUL character at offset 5"),
+        (b'"red,1\n', "text/csv", "line . of the body is not CSV"),
+        (b"red,1\n", "text/csv; header=maybe", "header='maybe'"),
+        (b"red,1\n", "text/csv; bad-rows=skip", "bad-rows='skip'"),
+        (b"red,1\n", "text/csv; proba=2", "proba='2'"),
+        (b"red,1\n", "text/csv; sw-origin=moon", "sw-origin='moon'"),
+        (b"{", "application/json", "not JSON"),
+        (b"[]", "application/json", "no rows"),
+        (b"[1]", "application/json", "row 0 is a number"),
+        (b"[[1]]", "application/json", "row 0 is a list"),
+        (b"3", "application/json", "the body is a number"),
+        (b'{"rows": []}', "application/json", "with the keys"),
+        (b'{"instances": 3}', "application/json", "a number where a list"),
+        (b'{"instances": []}', "application/json", "no rows"),
+        (b'{"instances": [1]}', "application/json", "row 0 of 'instances'"),
+        (b'{"columns": [1], "data": []}', "application/json", "a list of names"),
+        (b'{"columns": ["size"], "data": [1]}', "application/json", "a list of rows"),
+        (
+            b'{"columns": ["size"], "index": [], "data": [[1]]}',
+            "application/json",
+            "one entry a row",
+        ),
+        (b"[" * 5000, "application/json", "not JSON"),
+        (b"[1]\n2\n", "application/jsonlines", "not an object"),
+        (b"nothing", "application/x-npy", "not an npy file"),
+        (b"nothing", media.ARROW, "not an Arrow IPC stream"),
+    ],
+)
+def test_what_cannot_be_read_is_malformed(body, kind, reason):
+    """A body that is not of its type, or an option of no known value, is 400 with the place."""
+    with pytest.raises(Malformed, match=reason):
+        read(body, kind)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        (b"Color,weight\nred,1\n", "text/csv", r"lacks the columns \['size'\]"),
+        (b"COLOR,a,b,c\nred,1,2,3\n", "text/csv", r"lacks the columns \['size'\]"),
+        (b"red,1\nblue,2\n", "text/csv; header=present", r"lacks the columns"),
+        (b"size,size,color\n1,1,red\n", "text/csv", "twice"),
+        (b"size,SIZE,color\n1,1,red\n", "text/csv", "both name the feature 'size'"),
+        (b"id,id,size,color\n1,1,1,red\n", "text/csv", "twice"),
+        (b'[{"size": 1}]', "application/json", r"lacks the columns \['Color'\]"),
+        (
+            b'[{"size": 1, "Color": "red", "n": 36893488147419103232}]',
+            "application/json",
+            "beyond 64 bits",
+        ),
+    ],
+)
+def test_columns_that_are_not_the_stages_are_422(body, kind, reason):
+    """One cell of line 1 that is a feature's name makes it a header, whose missing names are listed."""
+    with pytest.raises(SchemaMismatch, match=reason):
+        read(body, kind)
+
+
+def test_a_header_can_be_denied():
+    """`header=absent` reads line 1 as a row though it looks like names."""
+    table = read(b"color,1\n", "text/csv; header=absent")
+
+    assert table["Color"].tolist() == ["color"]
+    assert table.request.origin is Origin.CSV
+
+
+@pytest.mark.parametrize("line", [b"red", b"red,1,2,3", b""])
+def test_a_ragged_row_is_that_rows_error(line):
+    """A row of n-1 or n+2 cells, or an empty line between rows, is named and its neighbours are read."""
+    table = read(b"red,1\n" + line + b"\nblue,2\n")
+
+    cells = len(line.split(b",")) if line else 0
+    assert [str(e) for e in table.errors] == [
+        f"row 1: the row has {cells} columns where 2 or 3 are wanted"
+    ]
+    assert table.good()["Color"].tolist() == ["red", "blue"]
+    with pytest.raises(BadRows, match="1 of 3 rows"):
+        enforce(table)
+
+
+def test_missing_has_one_meaning():
+    """An empty field, null, NaN and an Arrow null are missing; "NA" is text."""
+    wanted = [(None, None), ("NA", None)]
+
+    for body, kind in [
+        (b",\nNA,\n", "text/csv"),
+        (b'[{"Color": null, "size": null}, {"Color": "NA", "size": NaN}]', "application/json"),
+        (b'{"instances": [[null, null], ["NA", NaN]]}', "application/json"),
+        (b'{"Color": null, "size": null}\n{"Color": "NA", "size": NaN}\n', "application/jsonlines"),
+    ]:
+        columns = [column.tolist() for column in read(body, kind).of(Role.FEATURE)]
+        assert list(zip(*columns, strict=True)) == wanted, kind
+
+
+def test_a_single_column_may_be_missing():
+    """Where a row has one cell, an empty line between rows is a missing value."""
+    table = read(b"1\n\n3\n", shape=schema([("size", "float64")]))
+
+    assert repr(table["size"].tolist()) == "[1.0, nan, 3.0]"
+
+
+def test_a_carried_nan_is_missing():
+    """A NaN that Python's writer put into a carried column is null, as everywhere."""
+    table = read(b'[{"Color": "a", "size": 1, "note": NaN}]', "application/json")
+
+    assert table.of(Role.CARRIED)[0].tolist() == [None]
+
+
+def test_json_lines_name_bad_lines():
+    """A line that is no object is that row's error."""
+    table = read(b'{"Color": "a", "size": 1}\noops\n[2]\n', "application/jsonlines")
+
+    assert [e.row for e in table.errors] == [1, 2]
+    assert "not JSON" in table.errors[0].reason
+
+
+def test_without_a_schema_every_column_is_a_feature():
+    """Columns of numbers become numbers, the rest text; bare columns are x0, x1."""
+    table = read(b"red,1\nblue,\n", shape=None)
+
+    assert table.names == ("x0", "x1")
+    assert [c.numpy().dtype for c in table.columns] == [np.dtype(object), np.dtype("float64")]
+
+
+def test_a_hop_into_a_stage_without_a_schema_keeps_its_riders_apart(featurizer):
+    """Columns that ride along are not features, also where no schema says so."""
+    body, kind = ask(featurizer(hop_dtype="float64"), b"id,color,size\n7,red,1\n")
+    table = decode(body, media.parse(kind), None)
+
+    assert [c.name for c in table.of(Role.FEATURE)] == ["length", "weight"]
+    assert [c.name for c in table.of(Role.CARRIED)] == ["id", "color", "size"]
+
+
+def test_an_unsafe_id_is_replaced():
+    """A request id that does not belong in a header or a log is not kept."""
+    table = decode(b"red,1\n", media.parse('text/csv; sw-id="a b"'), SCHEMA, request_id="x")
+
+    assert len(table.request.id) == 32

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import numpy as np
+import orjson
+import pytest
+
+from stagewire import loading, media
+from stagewire.errors import ArtifactError, Malformed, StageFailed
+from stagewire.script import Context, Script, body_for, of, program, takes_context
+from stagewire.settings import Settings
+from stagewire.stage import Stage
+from stagewire.testing import ask, stage_of
+
+MODEL_FN = "def model_fn(model_dir):\n    return 2\n"
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """Make a model directory with a user's program, and load it as a server would."""
+    path = list(sys.path)
+
+    def make(source: str, name: str = "inference.py", **settings):
+        code = tmp_path / "model" / "code"
+        code.mkdir(parents=True)
+        (code / name).write_text(source)
+        return loading.load("anything", Settings(base=tmp_path, **settings))
+
+    yield make
+    sys.path[:] = path
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("text/csv", "str"),
+        ("application/json", "str"),
+        ("text/csv; charset=utf-8", "bytes"),
+        ("application/jsonlines", "bytes"),
+        ("image/png", "bytes"),
+    ],
+)
+def test_input_fn_gets_text_for_exactly_two_types(bundle, kind, given):
+    """The toolkit decodes text/csv and application/json and hands on any other type as bytes."""
+    stage = bundle(
+        MODEL_FN
+        + "def input_fn(body, content_type):\n    return type(body).__name__ + ' ' + content_type\n"
+        + "def predict_fn(data, model):\n    return data\n"
+        + "def output_fn(found, accept):\n    return found, 'text/plain'\n"
+    )
+
+    assert ask(stage, b"x", kind) == (f"{given} {kind}".encode(), "text/plain")
+
+
+def test_output_fn_may_return_a_body_alone(bundle):
+    """Without a type of its own the answer has the one that was accepted, JSON where none was asked."""
+    stage = bundle(
+        MODEL_FN
+        + "def input_fn(body, content_type):\n    return body\n"
+        + "def predict_fn(data, model):\n    return data * model\n"
+        + "def output_fn(found, accept):\n    return found\n"
+    )
+
+    assert ask(stage, b"ab", "text/csv") == (b"abab", "application/json")
+    assert ask(stage, b"ab", "text/csv", "text/plain") == (b"abab", "text/plain")
+
+
+def test_predict_fn_alone_takes_a_frame(bundle):
+    """The defaults read every format and write the caller's; without a schema columns are x0, x1."""
+    stage = bundle(
+        MODEL_FN + "def predict_fn(data, model):\n    return (data['x0'] * model).to_numpy()\n"
+    )
+
+    assert ask(stage, b"1,a\n2,b\n") == (b"2.0\n4.0\n", "text/csv")
+    assert ask(stage, b'{"instances": [[1]]}', "application/json")[0] == b'{"predictions":[2.0]}'
+
+
+def test_transform_fn_instead_of_the_three(bundle):
+    """One function may do it all, and may ask for the context."""
+    stage = bundle(
+        MODEL_FN
+        + "def transform_fn(model, body, content_type, accept, context):\n"
+        + "    return body + context.request_id, accept\n"
+    )
+
+    assert ask(stage, b"id:", "text/csv", "text/csv") == (b"id:test", "text/csv")
+
+
+def test_a_context_tells_where_the_model_is(bundle, tmp_path):
+    """model_fn may take the context, with the toolkit's names in it."""
+    stage = bundle(
+        "def model_fn(model_dir, context):\n    return context.system_properties['model_dir']\n"
+        "def predict_fn(data, model):\n    return [0.0] * len(data)\n"
+    )
+
+    assert stage.model == str(tmp_path / "model")
+    assert Context("", headers={"x-a": "1"}).get_request_header(0, "X-A") == "1"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("", "lacks model_fn and predict_fn"),
+        (MODEL_FN, "lacks predict_fn"),
+        (MODEL_FN + "def transform_fn(*a): ...\ndef input_fn(*a): ...\n", "one or the other"),
+        ("import nothing_of_that_name\n", "cannot be run: ModuleNotFoundError"),
+        ("def f(:\n", "cannot be run: SyntaxError"),
+        (
+            "def model_fn(d):\n    1 / 0\ndef predict_fn(d, m): ...\n",
+            "model_fn failed .*ZeroDivision",
+        ),
+    ],
+)
+def test_a_program_that_cannot_be_used_is_refused(bundle, source, reason):
+    """The reason names the file and what is wrong with it."""
+    with pytest.raises(ArtifactError, match=reason):
+        bundle(source)
+
+
+def test_a_program_of_another_name(bundle):
+    """SAGEMAKER_PROGRAM says which file it is, and files beside it can be imported."""
+    source = (
+        "import pathlib\n"
+        + MODEL_FN
+        + "def predict_fn(data, model):\n    return [1.0] * len(data)\n"
+    )
+    stage = bundle(source, "serve.py", program="serve.py")
+
+    assert ask(stage, b"5\n")[0] == b"1.0\n"
+    assert stage.script.user
+
+
+def test_a_program_that_is_named_and_absent_is_refused(tmp_path):
+    """SAGEMAKER_PROGRAM is a promise; nothing else is served in its stead."""
+    with pytest.raises(ArtifactError, match=r"SAGEMAKER_PROGRAM is 'serve\.py'"):
+        program(tmp_path, "serve.py")
+    assert program(tmp_path, None) is None
+
+
+def test_unmet_requirements_are_named_and_not_installed(bundle, tmp_path):
+    """code/requirements.txt is checked; the message tells how to build an image that meets it."""
+    code = tmp_path / "model" / "code"
+    code.mkdir(parents=True)
+    (code / "requirements.txt").write_text(
+        "numpy>=1  # met\n# a comment\nnumpy<1\nno-such-thing==1\n-r more.txt\nx; python_version<'3'\n"
+    )
+    code.joinpath("inference.py").write_text("raise RuntimeError('never run')")
+
+    with pytest.raises(ArtifactError) as refused:
+        loading.load("anything", Settings(base=tmp_path))
+
+    assert "asks for numpy<1, no-such-thing==1, which is not installed" in str(refused.value)
+    assert "docker build" in str(refused.value)
+
+
+def test_bytes_that_are_no_text_are_the_callers_fault():
+    """A body that claims to be text/csv and is not UTF-8 is malformed, not our failure."""
+    with pytest.raises(Malformed, match="utf-8"):
+        body_for(b"\xff", "text/csv")
+
+
+@pytest.mark.parametrize(
+    ("function", "takes"),
+    [
+        (lambda _data, _model: 0, False),
+        (lambda _data, _model, context: context, True),
+        (lambda _data, _model, context=None: context, True),
+        (lambda _data, _model, scale=2: scale, False),
+        (lambda *args: args, False),
+    ],
+)
+def test_the_context_goes_where_there_is_room_for_it(function, takes):
+    """A third argument without a default, or one called context, gets it."""
+    assert takes_context(function, 2) is takes
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        ([1.0], "1 results for 2 rows"),
+        (np.ones((2, 1, 1)), r"shape \(2, 1, 1\)"),
+        (3, r"shape \(\)"),
+    ],
+)
+def test_results_that_are_not_one_a_row_are_500(found, reason):
+    """The stage's own mistake is told as such."""
+    with pytest.raises(StageFailed, match=reason):
+        ask(stage_of(lambda _table, _model: found), b"1\n2\n")
+
+
+@pytest.mark.parametrize("found", [[5, 6], np.array([5, 6]), np.array([[5], [6]])])
+def test_results_of_any_form(found):
+    """A list, a 1-D array and a single column are predictions."""
+    answer = ask(stage_of(lambda _table, _model: found), b"1\n2\n")
+
+    assert answer == (b"5\n6\n", media.CSV)
+
+
+def test_a_frame_with_a_prediction_column_is_named():
+    """A DataFrame's columns keep their names, text and missing values."""
+
+    def frame(data, _model):
+        return data.assign(prediction=["a", None], score=[0.5, 1.0])[["prediction", "score"]]
+
+    stage = stage_of(frame, takes_table=False)
+    body = b'{"x": 1}\n{"x": 2}\n'
+
+    rows = [orjson.loads(line) for line in ask(stage, body, media.JSONLINES)[0].splitlines()]
+    assert rows == [
+        {"x": 1, "prediction": "a", "score": 0.5},
+        {"x": 2, "prediction": None, "score": 1.0},
+    ]
+
+
+def test_what_a_program_raises_stays_inside(caplog):
+    """The caller gets the exception's name and the request, the log its traceback."""
+
+    def broken(_table, _model):
+        msg = "a secret"
+        raise RuntimeError(msg)
+
+    with pytest.raises(StageFailed) as refused:
+        ask(stage_of(broken), b"1\n")
+
+    assert "secret" not in refused.value.message
+    assert "RuntimeError" in refused.value.message
+    assert "a secret" in caplog.text
+
+
+def test_a_module_states_how_it_wants_to_be_called():
+    """TAKES, INLINE_BYTES and PINNED of our own stages are read from the module."""
+    module = ModuleType("one")
+    module.model_fn = module.predict_fn = lambda *args: args
+    module.TAKES, module.INLINE_BYTES, module.PINNED = "table", 5, ("numpy",)
+
+    found = of(module)
+
+    assert (found.takes_table, found.inline_bytes, found.pinned) == (True, 5, ("numpy",))
+
+
+def test_a_stage_without_a_function_says_so():
+    """A script made by hand without predict_fn answers 500, not a traceback."""
+    with pytest.raises(StageFailed, match="no predict_fn"):
+        ask(Stage("s", Script(lambda _: None), None), b"1\n")

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+PROGRAM = """
+import json, sys
+
+def model_fn(model_dir):
+    return 2
+
+def transform_fn(model, body, content_type, accept):
+    if body.startswith("/"):
+        open(body).read()
+    return json.dumps(sorted(sys.modules)), "application/json"
+"""
+SERVE = "from stagewire.main import main; raise SystemExit(main('stub', ['serve']))"
+CSV = {"content-type": "text/csv"}
+
+
+def free_port() -> int:
+    """Find a port that nobody has."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Serve a user's program as a process of its own; gives the process and a client."""
+    started = []
+
+    def make(source: str | None = PROGRAM, **environ: str):
+        code = tmp_path / "model" / "code"
+        code.mkdir(parents=True)
+        if source:
+            (code / "inference.py").write_text(source)
+        port = free_port()
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE],
+            env={
+                **os.environ,
+                "SAGEMAKER_BASE_DIR": str(tmp_path),
+                "SAGEMAKER_BIND_TO_PORT": str(port),
+                "STAGEWIRE_HOST": "127.0.0.1",
+                **environ,
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        started.append((process, client))
+        return process, client
+
+    yield make
+    for process, client in started:
+        client.close()
+        process.kill()
+        process.communicate()
+
+
+def until(client: httpx.Client, status: int) -> httpx.Response:
+    """Ask /ping until it has a status; nothing tells when another process listens."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            found = client.get("/ping")
+            if found.status_code == status and "is loading" not in found.text:
+                return found
+        except httpx.ConnectError:
+            pass
+        assert time.monotonic() < end, "the server did not come up"
+        time.sleep(0.02)
+
+
+def stated_length(port: int, length: int) -> int:
+    """Announce a body, send none of it, and return the status that is answered all the same."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.putrequest("POST", "/invocations")
+    connection.putheader("Content-Type", "text/csv")
+    connection.putheader("Content-Length", str(length))
+    connection.endheaders()
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_a_stage_over_a_socket(start):
+    """One process: lean until the web app is asked for, one error shape, SIGTERM is a clean end."""
+    process, client = start()
+
+    until(client, 200)
+    lean = client.post("/invocations", content="modules", headers=CSV).json()
+    stated = stated_length(client.base_url.port, 26 << 20)
+    large = client.post("/invocations", content=b"x" * (26 << 20), headers=CSV)
+    chunked = client.post("/invocations", content=iter([b"x" * (1 << 20)] * 26), headers=CSV)
+    missing = client.get("/nowhere").json()
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+
+    assert not {"fastapi", "pydantic", "prometheus_client", "pandas", "pyarrow"} & set(lean)
+    assert (stated, large.status_code, chunked.status_code) == (413, 413, 413)
+    assert missing["error"]["code"] == "not_found"
+    assert process.returncode == 0
+    assert all(json.loads(line)["stage"] == "stub" for line in out.splitlines())
+
+
+def test_requests_in_flight_are_answered_after_sigterm(start, tmp_path):
+    """The server drains: what it took, it answers, then it exits with 0."""
+    process, client = start()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    until(client, 200)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.post, "/invocations", content=str(pipe), headers=CSV)
+        with pipe.open("w"):  # opens when the stage has opened its end
+            process.send_signal(signal.SIGTERM)
+        found = waiting.result(30)
+
+    assert found.status_code == 200
+    assert process.wait(30) == 0
+
+
+def test_a_refused_model_is_served_as_a_reason(start):
+    """A broken program keeps the process alive, /ping at 503, and the reason in three places."""
+    process, client = start("import no_such_module_here\n")
+
+    ping = until(client, 503)
+    metadata = client.get("/metadata").json()
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+
+    assert "no_such_module_here" in ping.json()["error"]["message"]
+    assert (metadata["state"], metadata["stage"]) == ("refused", "stub")
+    assert "no_such_module_here" in out
+
+
+def test_a_bad_setting_stops_the_start(start):
+    """The process ends at once with status 2 and a log line that names key and value."""
+    process, _ = start(STAGEWIRE_BAD_ROWS="skip")
+
+    out, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 2
+    assert "STAGEWIRE_BAD_ROWS has the value 'skip'" in json.loads(out.splitlines()[-1])["message"]
+
+
+def test_metrics_on_a_second_port(start):
+    """Asked for, the same numbers are served beside the stage's port."""
+    port = free_port()
+    _, client = start(STAGEWIRE_METRICS_PORT=str(port))
+
+    until(client, 200)
+    client.post("/invocations", content="x", headers=CSV)
+    found = httpx.get(f"http://127.0.0.1:{port}/metrics")
+
+    assert 'stagewire_requests_total{stage="stub",status="200"} 1.0' in found.text

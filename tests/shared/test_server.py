@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+import pytest
+
+from stagewire.codec import CODECS
+from stagewire.errors import ArtifactError
+from stagewire.front import Front
+from stagewire.service import Service, State
+from stagewire.settings import Settings
+from stagewire.testing import stage_of
+
+if TYPE_CHECKING:
+    import httpx
+
+pytestmark = pytest.mark.anyio
+CSV = {"content-type": "text/csv"}
+
+
+def checked(response: httpx.Response, status: int, code: str) -> str:
+    """Check the one error shape and return its message."""
+    error = response.json()["error"]
+    assert response.status_code == status
+    assert set(error) >= {"code", "message", "stage", "request_id", "rows"}
+    assert (error["code"], error["stage"]) == (code, "double")
+    assert response.headers["content-type"] == "application/json"
+    assert "Traceback" not in response.text
+    return error["message"]
+
+
+async def test_rows_in_predictions_out(regressor, served):
+    """POST /invocations answers, GET and HEAD /ping are empty and 200."""
+    _, client = served(regressor)
+
+    found = await client.post(
+        "/invocations", content=b"1,2\n", headers={**CSV, "x-request-id": "my-id"}
+    )
+    pings = [await client.get("/ping"), await client.head("/ping")]
+
+    assert (found.status_code, found.content) == (200, b"2.0\n")
+    assert (found.headers["content-type"], found.headers["x-request-id"]) == ("text/csv", "my-id")
+    assert [(ping.status_code, ping.content) for ping in pings] == [(200, b"")] * 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "wanted"),
+    [
+        ((b"", CSV), (400, "malformed")),
+        ((b"1,2\n", {}), (415, "unsupported_media")),
+        ((b"1,2\n", {"content-type": "image/png"}), (415, "unsupported_media")),
+        ((b"1,2\n", {"content-type": "csv"}), (415, "unsupported_media")),
+        ((b"1,2\n", {**CSV, "content-encoding": "gzip"}), (415, "unsupported_media")),
+        ((b"1,2\n", {**CSV, "accept": "image/png"}), (406, "not_acceptable")),
+        ((b"1,2\n", {**CSV, "accept": "nonsense"}), (400, "malformed")),
+        ((b"x,2\n", CSV), (422, "bad_rows")),
+        ((b"1\n2\n", CSV), (422, "bad_rows")),
+        ((b"length\n2\n", CSV), (422, "schema_mismatch")),
+        ((b"1" * 200, CSV), (413, "too_large")),
+    ],
+)
+async def test_every_refusal_has_one_shape(regressor, served, sent, wanted):
+    """Whatever is wrong, the answer names it in the same JSON, with the id that was sent."""
+    _, client = served(regressor, body_bytes=100)
+    content, headers = sent
+
+    found = await client.post(
+        "/invocations", content=content, headers={**headers, "x-request-id": "r-1"}
+    )
+
+    checked(found, *wanted)
+    assert found.json()["error"]["request_id"] == found.headers["x-request-id"] == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("route", "wanted"),
+    [
+        (("GET", "/invocations"), (405, "method_not_allowed")),
+        (("POST", "/ping"), (405, "method_not_allowed")),
+        (("POST", "/metadata"), (405, "method_not_allowed")),
+        (("GET", "/nowhere"), (404, "not_found")),
+        (("POST", "/"), (404, "not_found")),
+    ],
+)
+async def test_routes_that_are_not_there(regressor, served, route, wanted):
+    """FastAPI's own refusals have the shape too, and 405 says what is allowed."""
+    _, client = served(regressor)
+
+    found = await client.request(*route)
+
+    checked(found, *wanted)
+    assert wanted[0] == 404 or found.headers.get("allow") or route[1] == "/metadata"
+
+
+async def test_chunks_over_the_limit_are_413(regressor, served):
+    """A body of unknown length is counted as it comes, in one piece or in many."""
+    _, client = served(regressor, body_bytes=100)
+
+    async def pieces(*sizes: int):
+        for size in sizes:
+            yield b"1" * size
+
+    for sizes in ((60, 60), (101,), (1,) * 101):
+        checked(
+            await client.post("/invocations", content=pieces(*sizes), headers=CSV), 413, "too_large"
+        )
+
+
+async def test_a_stated_length_over_the_limit_is_refused_unread(regressor):
+    """413 comes from Content-Length before a byte of the body is asked for."""
+    service = Service("double", Settings(body_bytes=10), stage=regressor, state=State.READY)
+    sent = []
+
+    async def receive():
+        pytest.fail("the body was read")
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-type", b"text/csv"), (b"content-length", b"11")]
+    scope = {"type": "http", "method": "POST", "path": "/invocations", "headers": headers}
+    await Front(service, lambda _: pytest.fail("no web app is needed"))(scope, receive, send)
+    service.close()
+
+    assert sent[0]["status"] == 413
+
+
+async def test_loading_is_503(served):
+    """Until the model is there, /ping and /invocations say so and when to come back."""
+    _, client = served(ready=False)
+
+    for found in (
+        await client.get("/ping"),
+        await client.post("/invocations", content=b"1", headers=CSV),
+    ):
+        assert "loading" in checked(found, 503, "not_ready")
+        assert found.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    "error", [ArtifactError("no model there"), ZeroDivisionError("no model there")]
+)
+async def test_a_refused_artifact_says_why(served, caplog, error):
+    """/ping stays 503, and the reason stands in its body, in /metadata and in the log."""
+    service, client = served(ready=False)
+
+    def load(_name, _settings):
+        raise error
+
+    service.load = load
+    await service.start()
+    ping, metadata = await client.get("/ping"), (await client.get("/metadata")).json()
+
+    assert "no model there" in checked(ping, 503, "not_ready")
+    assert metadata["state"] == "refused"
+    assert "no model there" in metadata["reason"]
+    assert "no model there" in caplog.text
+
+
+async def test_metadata_metrics_and_parameters(regressor, served):
+    """The routes beside the two: what is served, how often, and what batch transform should send."""
+    _, client = served(regressor, threads=3, body_bytes=6 << 20)
+
+    await client.post("/invocations", content=b"1,2\n", headers=CSV)
+    await client.post("/invocations", content=b"x,2\n", headers=CSV)
+    metadata = (await client.get("/metadata")).json()
+    metrics = (await client.get("/metrics")).text
+    parameters = (await client.get("/execution-parameters")).json()
+
+    assert (metadata["state"], metadata["input"]["fields"][0]["name"]) == ("ready", "length")
+    assert 'stagewire_requests_total{stage="double",status="200"} 1.0' in metrics
+    assert 'stagewire_requests_total{stage="double",status="422"} 1.0' in metrics
+    assert 'stagewire_request_seconds_bucket{le="+Inf",stage="double"} 2.0' in metrics
+    assert parameters == {
+        "MaxConcurrentTransforms": 3,
+        "BatchStrategy": "MULTI_RECORD",
+        "MaxPayloadInMB": 6,
+    }
+
+
+async def test_the_fronts_routes_are_documented(regressor, served):
+    """/openapi.json shows /ping and /invocations, with every content type, and /docs shows them."""
+    _, client = served(regressor)
+
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    docs = await client.get("/docs")
+
+    assert set(paths["/invocations"]["post"]["requestBody"]["content"]) == set(CODECS)
+    assert "503" in paths["/ping"]["get"]["responses"]
+    assert docs.status_code == 200
+
+
+@pytest.fixture
+def gate():
+    """A stage that computes only when it is let."""
+    opened, entered = threading.Event(), threading.Semaphore(0)
+
+    def predict(table, _model):
+        entered.release()
+        opened.wait(30)
+        return np.zeros(table.rows)
+
+    yield stage_of(predict, name="double"), opened, entered
+    opened.set()
+
+
+async def test_a_full_queue_is_503_and_ping_still_answers(gate, served):
+    """Beyond the queue's length the caller is told to come back; nobody who waits is harmed."""
+    stage, opened, entered = gate
+    service, client = served(stage, threads=1)
+    service.limit = 2
+
+    waiting = [
+        asyncio.create_task(client.post("/invocations", content=b"1\n", headers=CSV))
+        for _ in range(2)
+    ]
+    await asyncio.to_thread(entered.acquire)
+    while service.metrics.queued < service.limit:  # noqa: ASYNC110 (a gauge has no event)
+        await asyncio.sleep(0)
+    busy = await client.post("/invocations", content=b"1\n", headers=CSV)
+    ping = await client.get("/ping")
+    opened.set()
+    answers = await asyncio.gather(*waiting)
+
+    checked(busy, 503, "busy")
+    assert busy.headers["retry-after"] == "1"
+    assert ping.status_code == 200
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert (service.metrics.queued, service.metrics.in_flight) == (0, 0)
+
+
+async def test_a_request_over_its_time_is_503(gate, served):
+    """The server's timeout ends the wait with a reason."""
+    stage, _, _ = gate
+    _, client = served(stage, threads=1, reply_seconds=0.01)
+
+    found = await client.post("/invocations", content=b"1\n", headers=CSV)
+
+    assert "0.01 s" in checked(found, 503, "deadline_exceeded")
+
+
+async def test_no_traceback_leaves(served, caplog):
+    """A stage that raises is 500 with the request's id; the traceback stays in the log."""
+
+    def broken(_table, _model):
+        msg = "secret"
+        raise RuntimeError(msg)
+
+    _, client = served(stage_of(broken, name="double"))
+
+    with caplog.at_level(logging.ERROR):
+        found = await client.post("/invocations", content=b"1\n", headers=CSV)
+
+    checked(found, 500, "stage_failed")
+    assert "secret" not in found.text
+    assert "Traceback" in caplog.text
+
+
+async def test_an_id_from_the_hop_is_the_requests_id(regressor, featurizer, served):
+    """The id that the first stage got is the one that the second answers and logs with."""
+    _, first = served(replace(featurizer(), hop_dtype="float32"))
+    _, second = served(regressor)
+
+    between = await first.post(
+        "/invocations", content=b"red,1\n", headers={**CSV, "x-request-id": "abc"}
+    )
+    found = await second.post(
+        "/invocations",
+        content=between.content,
+        headers={"content-type": between.headers["content-type"]},
+    )
+
+    assert found.headers["x-request-id"] == "abc"
+    assert found.text == "6.0\n"
+
+
+async def test_the_access_log_has_ids_and_no_payload(regressor, served, caplog):
+    """One line a request where it is asked for: id, status and time."""
+    _, client = served(regressor, access_log=True)
+
+    with caplog.at_level(logging.INFO):
+        await client.post("/invocations", content=b"123,2\n", headers={**CSV, "x-request-id": "q"})
+
+    (record,) = [r for r in caplog.records if r.getMessage() == "request"]
+    assert (record.fields["request_id"], record.fields["status"]) == ("q", 200)
+    assert "123" not in orjson.dumps(record.fields).decode().replace(
+        str(record.fields["seconds"]), ""
+    )
