@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,13 +17,19 @@ import pytest
 from botocore.config import Config
 
 
+def unused_port():
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @dataclass(frozen=True)
 class Door:
     """A local SageMaker with one endpoint."""
 
     url: str
     process: subprocess.Popen
-    status: dict
 
     def post(self, body, kind="text/csv", **headers):
         """Invoke the only endpoint by the shortcut."""
@@ -41,7 +48,7 @@ class Door:
             endpoint_url=self.url,
             region_name="us-east-1",
             aws_access_key_id="local",
-            aws_secret_access_key="local",
+            aws_secret_access_key="local",  # noqa: S106 (the door looks at no signature)
             config=Config(**config),
         )
 
@@ -52,7 +59,15 @@ def opened(request):
 
     def begin(name, out, *options, **environ):
         archives = ",".join(str(out / f"{stage}.tar.gz") for stage in ("featurizer", "predictor"))
-        command = [sys.executable, "-m", "stagewire_pipeline", "local", "up", "--port", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "stagewire_pipeline",
+            "local",
+            "up",
+            "--port",
+            str(unused_port()),
+        ]
         process = subprocess.Popen(
             [*command, "--serve", f"{name}={archives}", *options],
             env={**os.environ, **environ},
@@ -77,7 +92,7 @@ def opened(request):
             process.stdout.close()
 
         request.addfinalizer(close)
-        return Door(found[1], process, {})
+        return Door(found[1], process)
 
     return begin
 

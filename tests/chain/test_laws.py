@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagewire import loading, settings
-from stagewire.errors import StageError
+from stagewire.errors import CallerError
 from stagewire.script import Context
 
 FLOATS = st.floats(min_value=0, max_value=10, width=32)
@@ -80,7 +81,5 @@ def test_json_and_csv_say_the_same(stages, rows):
 )
 def test_any_bytes_get_an_answer_or_a_refusal(stages, body, kind):
     """Never a 500: whatever comes is a value or the caller's error."""
-    try:
-        chain(stages, body, kind)
-    except StageError as error:
-        assert 400 <= error.status < 500
+    with contextlib.suppress(CallerError):
+        assert isinstance(chain(stages, body, kind), bytes)

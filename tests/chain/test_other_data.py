@@ -110,7 +110,7 @@ def test_every_column_comes_back_as_it_went(other, rows):
 
 
 def test_na_is_text_and_empty_is_missing(other):
-    """ "NA" is a city like any other; an empty cell is none."""
+    """A city may be called NA; an empty cell is none."""
     base = {"Post Code": "00001", "age": 40, "income": 1000.5}
     rows = [{**base, "city": "NA"}, {**base, "city": ""}, {**base, "city": None}]
 
@@ -133,11 +133,15 @@ def test_a_number_where_a_code_is_wanted_is_refused(other):
 def test_the_bare_forms_of_a_classifier(other, rows, wanted):
     """A label a line; with `proba=true` a probability a class; `instances` get objects."""
     lines = [
-        [row["Post Code"], row["city"], float(row["age"]), float(row["income"] or "nan")]
+        [
+            row["Post Code"],
+            row["city"],
+            float(row["age"]),
+            float(row["income"]) if row["income"] else None,
+        ]
         for row in rows[:2]
     ]
-    clean = [[v if v == v else None for v in line] for line in lines]
-    instances = json.dumps({"instances": clean}).encode()
+    instances = json.dumps({"instances": lines}).encode()
     names = [CLASSES[i] for i in wanted[:2].argmax(axis=1)]
 
     found = other.post(instances, "application/json").json()["predictions"]

@@ -113,7 +113,7 @@ def test_wrapped_rows_get_the_same_numbers_as_csv(hosted, key):
 
 
 def test_split_gets_the_same_numbers_as_csv(hosted):
-    """pandas' `to_json(orient="split")` can be sent as it is."""
+    """What pandas' `to_json(orient="split")` writes can be sent as it is."""
     body = {"columns": hosted.names, "index": [7] * len(hosted.rows), "data": hosted.rows}
 
     found = hosted.post(json.dumps(body), "application/json").json()
