@@ -65,7 +65,7 @@ def gone(pid):
     """Tell whether a process is no more, or only waits to be reaped by somebody else."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:  # gone, or a system without /proc
+    except (FileNotFoundError, ProcessLookupError):  # gone, or a system without /proc
         return not alive(pid)
 
 
