@@ -12,7 +12,7 @@ LOCK_UV := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-st
 	--generate-hashes --no-header --no-emit-package stagewire
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers test-rooms lint types bench images lock clean ci
+.PHONY: help demo up test test-containers test-rooms lint types bench images sbom audit lock clean ci
 
 help:  ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -27,8 +27,7 @@ test: $(READY)  ## All tests that need no container
 	@$(BIN)/python -Im pytest -m "not containers"
 
 test-containers: $(READY)  ## The tests that need a Docker Engine
-	@if [ -d tests/containers ]; then $(BIN)/python -Im pytest -m containers tests/containers; \
-	else echo "test-containers: none yet, they come with the images"; fi
+	@$(BIN)/python -Im pytest -m containers tests/containers tests/wire
 
 test-rooms: $(addprefix test-room-,$(ROOMS))  ## Each room's tests in an environment of that room alone
 
@@ -44,11 +43,20 @@ types: $(READY)  ## mypy and pyright, both strict
 bench: $(READY)  ## Measure
 	@$(BIN)/python bench/ping.py
 
-images:  ## Build the images with Docker
-	@missing=; for room in $(IMAGES); do \
-	  if [ -f $$room/Dockerfile ]; then docker build -t stagewire-$$room -f $$room/Dockerfile . || exit 1; \
-	  else missing="$$missing $$room/Dockerfile"; fi; \
-	done; [ -z "$$missing" ] || { echo "images: missing:$$missing" >&2; exit 1; }
+images: $(READY)  ## Build the images with Docker
+	@$(BIN)/stagewire images build
+
+# What is in each image, told by the image's own Python; the tool stays outside of it.
+sbom: images  ## Write each image's bill of materials and licences to build/
+	@for room in $(IMAGES); do \
+	  $(BIN)/python .ci/sbom.py $$room || exit 1; \
+	done
+
+# Needs the network: it asks PyPI's advisories. Strict, so that what could not be looked up fails and is not taken for sound.
+audit: $(READY)  ## Look for known vulnerabilities in what the images install
+	@for room in $(IMAGES); do \
+	  $(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement $$room/requirements.lock || exit 1; \
+	done
 
 # The rooms' locks are cut out of the root's, so that both ends of the wire get the same versions.
 lock: $(UV)  ## Resolve the versions anew, for Python 3.11

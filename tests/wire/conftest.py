@@ -150,7 +150,45 @@ class Socket:
         self.process.stdout.close()
 
 
-TRANSPORTS = {"in-process": InProcess, "socket": Socket}
+class InContainer:
+    """A container of the stage's image, with what a process and a socket have."""
+
+    def __init__(self, box):
+        self.box = box
+        self.process = self
+
+    @property
+    def lines(self):
+        """What it has logged."""
+        return self.box.lines
+
+    def send(self, method, path, body=b"", **headers):
+        """Send one request; underscores in header names are dashes."""
+        names = {key.replace("_", "-"): value for key, value in headers.items()}
+        found = self.box.client.request(method, path, content=body, headers=names)
+        return Reply(found.status_code, dict(found.headers), found.content)
+
+    def terminate(self):
+        """Send SIGTERM."""
+        self.box.terminate()
+
+    def wait(self, seconds):
+        """Wait for the end; returns the exit status."""
+        return self.box.wait_end(seconds)
+
+    def stop(self):
+        """Send SIGTERM, if it runs; returns the exit status."""
+        if self.box.poll() is None:
+            self.terminate()
+        return self.wait(30)
+
+    def close(self):
+        """Remove it."""
+        self.box.close()
+
+
+CONTAINER = "container"
+TRANSPORTS = ("in-process", "socket", pytest.param(CONTAINER, marks=pytest.mark.containers))
 STAGES = ("featurizer", "predictor", "script")
 # A plain script says nothing of its columns: what a schema refuses, it cannot.
 TYPED = ("featurizer", "predictor")
@@ -168,7 +206,7 @@ class Hosted:
     """A running stage, and rows that it takes."""
 
     stage: str
-    server: InProcess | Socket
+    server: InProcess | Socket | InContainer
     names: list
     rows: list
 
@@ -230,7 +268,11 @@ def host(request, bases, samples):
     def begin(stage, transport):
         # A bundle with a program of its own is served by either image.
         name = "featurizer" if stage == "script" else stage
-        server = TRANSPORTS[transport](name, {"SAGEMAKER_BASE_DIR": str(bases[stage])})
+        environ = {"SAGEMAKER_BASE_DIR": str(bases[stage])}
+        if transport == CONTAINER:
+            server = InContainer(request.getfixturevalue("boxes")(name, environ))
+        else:
+            server = {"in-process": InProcess, "socket": Socket}[transport](name, environ)
         request.addfinalizer(server.close)
         return Hosted(stage, server, *samples[stage])
 
@@ -239,8 +281,12 @@ def host(request, bases, samples):
 
 def every(stages):
     """Parametrize a fixture over stages and transports."""
-    pairs = [(stage, transport) for stage in stages for transport in TRANSPORTS]
-    return pytest.fixture(params=pairs, ids=[f"{stage}-{transport}" for stage, transport in pairs])
+    pairs = [
+        pytest.param((stage, *each.values), id=f"{stage}-{each.values[0]}", marks=each.marks)
+        for stage in stages
+        for each in (pytest.param(t) if isinstance(t, str) else t for t in TRANSPORTS)
+    ]
+    return pytest.fixture(params=pairs)
 
 
 @every(STAGES)
@@ -261,12 +307,16 @@ def free_port():
     return unused_port
 
 
-@pytest.fixture
+@pytest.fixture(params=TRANSPORTS[1:])
 def start(request):
-    """Start a stage as a process on a socket; it is stopped at the end of the test."""
+    """Start a stage as a process or as a container; it is stopped at the end of the test."""
 
     def begin(name, environ, *, ready=True):
-        server = Socket(name, {key: str(value) for key, value in environ.items()}, ready)
+        texts = {key: str(value) for key, value in environ.items()}
+        if request.param == CONTAINER:
+            server = InContainer(request.getfixturevalue("boxes")(name, texts, ready=ready))
+        else:
+            server = Socket(name, texts, ready)
         request.addfinalizer(server.close)
         return server
 

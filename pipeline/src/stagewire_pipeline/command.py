@@ -181,3 +181,19 @@ def demo(  # noqa: PLR0913 (click passes one argument an option)
         Console(),
         stages(context),
     )
+
+
+@main.group()
+def images() -> None:
+    """The rooms' images."""
+
+
+@images.command()
+@click.argument("rooms", nargs=-1, type=click.Choice(["featurizer", "predictor", "local"]))
+def build(rooms: tuple[str, ...]) -> None:
+    """Build images from the checkout: all three, or the ROOMS named."""
+    from stagewire_pipeline import images as made
+
+    root = made.checkout()
+    for room in rooms or made.ROOMS:
+        click.echo(made.build(room, root=root))

@@ -4,6 +4,7 @@ PipelineError
  |-- DataError        the data set cannot be trained on
  |-- ChildError       a stage's own process failed, or is not installed
  |-- PackageError     the two models do not make one chain, or there is none
+ |-- ImageError       an image cannot be built
  |-- DoorError        the door on this machine did not start, or did not stop
  `-- EndpointError    the endpoint cannot be reached, or refused the call
       `-- RefusalError    a container refused the rows (the platform's ModelError)
@@ -32,6 +33,10 @@ class ChildError(PipelineError):
 
 class PackageError(PipelineError):
     """The two models do not make one chain, or there is none."""
+
+
+class ImageError(PipelineError):
+    """An image cannot be built."""
 
 
 class DoorError(PipelineError):

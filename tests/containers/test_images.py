@@ -1,0 +1,139 @@
+"""What is in an image, and what is not."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.containers
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("featurizer", "predictor", "local")
+MODULES = {"featurizer": "featurizer", "predictor": "predictor", "local": "stagewire_local"}
+LABEL = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
+EVERY = pytest.mark.parametrize("room", ROOMS)
+
+INSTALLED = """
+import importlib.metadata as m, json
+print(json.dumps(sorted(d.metadata["Name"] for d in m.distributions())))
+"""
+IMPORTED = """
+import importlib, json, pkgutil, sys
+found = []
+for name in ("stagewire", sys.argv[1]):
+    package = importlib.import_module(name)
+    for each in pkgutil.walk_packages(package.__path__, name + "."):
+        if not each.name.endswith("__main__"):
+            importlib.import_module(each.name)
+            found.append(each.name)
+others = {"featurizer", "predictor", "stagewire_local", "stagewire_pipeline", "boto3", "pytest"}
+print(json.dumps([len(found), sorted(n for n in others - {sys.argv[1]} if importlib.util.find_spec(n))]))
+"""
+
+
+def asked(engine, image, code, *arguments):
+    """Run a line of Python in an image, without a network; returns what it printed, read as JSON."""
+    command = ["-c", code, *arguments]
+    out = engine.containers.run(
+        image, command, entrypoint="python", remove=True, network_mode="none", read_only=True
+    )
+    return json.loads(out.decode().splitlines()[-1])
+
+
+def canonical(name):
+    """Write a distribution's name as locks do."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@EVERY
+def test_an_image_holds_its_rooms_lock_and_nothing_else(engine, images, room):
+    """The distributions are the room, the wire and what its lock names for Linux."""
+    lock = (ROOT / room / "requirements.lock").read_text()
+    lines = [line for line in lock.splitlines() if "==" in line and line[0].isalpha()]
+    foreign = ("'darwin'", "'emscripten'")
+    wanted = {
+        canonical(line.split("==")[0])
+        for line in lines
+        if not any(f"== {system}" in line for system in foreign)
+    }
+
+    found = {canonical(name) for name in asked(engine, images[room], INSTALLED)}
+
+    assert found - base(engine) == wanted | {"stagewire", f"stagewire-{room}"}
+
+
+def base(engine):
+    """Name what the base image's own Python brings along, unseen by the environment of the image."""
+    out = engine.containers.run(
+        "stagewire/local", ["-Ic", INSTALLED], entrypoint="/opt/venv/bin/python", remove=True
+    )
+    return {canonical(n) for n in json.loads(out)} & {"pip", "setuptools", "wheel"}
+
+
+@EVERY
+def test_every_module_of_the_room_imports_and_no_other_room_is_there(engine, images, room):
+    """What an image lacks shows here, and so does what it has too much."""
+    count, others = asked(engine, images[room], IMPORTED, MODULES[room])
+
+    assert count > 30
+    assert others == []
+
+
+@EVERY
+def test_nothing_that_builds_is_left(engine, images, room):
+    """No compiler, no cache of pip, no sources of the build."""
+    look = (
+        "ls -d /build /backend /wheels /root/.cache /tmp/* 2>/dev/null; which gcc cc g++ make; true"
+    )
+
+    out = engine.containers.run(images[room], ["-c", look], entrypoint="sh", remove=True)
+
+    assert out == b""
+
+
+@EVERY
+def test_an_image_says_what_it_is(engine, images, room):
+    """Labels of the Open Container Initiative; the platform's own where a port can be given."""
+    labels = engine.images.get(images[room]).labels
+
+    assert labels["org.opencontainers.image.title"] == images[room]
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+    assert labels["org.opencontainers.image.version"] == "0.1.0"
+    assert labels.get(LABEL) == (None if room == "local" else "true")
+
+
+@EVERY
+def test_two_builds_have_the_same_layers(engine, images, room):
+    """The same sources give the same bytes, file times included: the digests of the layers are equal."""
+    tag = f"stagewire-test/{room}"
+    command = [
+        "docker",
+        "build",
+        "--quiet",
+        "--no-cache",
+        "-t",
+        tag,
+        "-f",
+        f"{room}/Dockerfile",
+        ".",
+    ]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+    again = engine.images.get(tag).attrs["RootFS"]["Layers"]
+    engine.images.remove(tag)
+
+    assert again == engine.images.get(images[room]).attrs["RootFS"]["Layers"]
+
+
+@pytest.mark.parametrize("room", ROOMS[:2])
+def test_the_program_is_the_entry_point_and_serve_its_default(engine, images, room):
+    """`docker run IMAGE serve` needs no shell in between, nor an init."""
+    config = engine.images.get(images[room]).attrs["Config"]
+
+    assert config["Entrypoint"] == ["/opt/venv/bin/python", "-m", room]
+    assert config["Cmd"] == ["serve"]
+    assert config["User"] == ""
