@@ -37,8 +37,8 @@ def compile_plan(folder: Path, reference: Featurizer, samples: Table) -> dict[st
         step, reason = error.step, error.reason
     except Unequal as error:
         step, reason = "the proof", str(error)
-    except TypeError as error:
-        step, reason = "the file", str(error)
+    except Exception as error:  # noqa: BLE001 (whatever a stranger's step raises, it serves without)
+        step, reason = "the plan", f"{type(error).__name__}: {error}"
     remove(folder)
     return {"proven": False, "step": step, "reason": reason, "cost": COST}
 

@@ -34,6 +34,8 @@ def assemble(transformer: Any, schema: Schema) -> Plan:
     """
     walk = Walk()
     found = trace(transformer, _inputs(transformer, schema), walk).columns
+    if not found:
+        raise Unplanned("the transformer", "gives no feature")
     numbers: dict[Any, list[tuple[int, Number]]] = defaultdict(list)
     lookups: dict[Number | Word, list[tuple[int, Lookup]]] = defaultdict(list)
     for place, symbol in enumerate(found):

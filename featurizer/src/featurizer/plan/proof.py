@@ -113,6 +113,8 @@ def _attempt(compute: Compute, data: Table) -> tuple[Floats | None, list[RowErro
         return compute(data), []
     except BadRows as error:
         return None, list(error.rows)
+    except (ValueError, TypeError) as error:
+        raise Unequal(f"scikit-learn fails on edge rows: {error}") from error
 
 
 def _check(wanted: Floats, found: Floats, numbers: list[int]) -> None:

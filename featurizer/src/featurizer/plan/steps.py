@@ -65,7 +65,8 @@ def _columns(step: Any, block: Block, walk: Walk) -> Block:
             continue
         given = Block(tuple(block.columns[position] for position in positions), block.sparse)
         found += trace(part, given, walk).columns
-    if not step.sparse_output_:
+    # A fit of nothing but dropped columns ends before it decides.
+    if not getattr(step, "sparse_output_", False):
         return Block(tuple(found))
     # Filling a sparse matrix with its zeros turns -0.0 into 0.0, as adding 0.0 does.
     dense = [_then("ColumnTransformer", symbol, ("add", (0.0,))) for symbol in found]
