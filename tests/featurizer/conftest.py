@@ -69,7 +69,7 @@ scalers = st.one_of(
     st.builds(
         MinMaxScaler, clip=flags, feature_range=st.sampled_from([(0, 1), (-1, 1), (-0.5, 3.25)])
     ),
-    st.builds(MaxAbsScaler),
+    st.builds(MaxAbsScaler, clip=flags),
     st.builds(RobustScaler, with_centering=flags, with_scaling=flags, unit_variance=flags),
 )
 number_fills = st.one_of(
@@ -175,6 +175,8 @@ def column_transformers(draw):
 @st.composite
 def fits(draw):
     """A fitted transformer with the rows it was fitted on."""
+    if draw(st.integers(0, 3)) == 0:
+        return draw(bare())
     inner = column_transformers()
     outer = st.builds(
         lambda a, b: ColumnTransformer([("a", a, list(NAMES)), ("b", b, list(NAMES))]),
@@ -183,11 +185,28 @@ def fits(draw):
     )
     transformer = draw(st.one_of(inner, inner, outer))
     data = draw(tables(size=draw(st.sampled_from([3, 20, 60]))))
+    return fit(transformer, data.frame(Role.FEATURE)), data
+
+
+@st.composite
+def bare(draw):
+    """A fitted Pipeline of its own, which may have seen an array without names."""
+    kinds = [(number_parts, NUMBERS), (code_parts, LEVELS), (text_parts, TEXTS)]
+    part, names = draw(st.sampled_from(kinds))
+    data = draw(tables(size=30))
+    data = Table(tuple(c for c in data.columns if c.name in names), data.rows)
+    frame = data.frame(Role.FEATURE)
+    transformer = draw(part.filter(lambda made: made != "passthrough"))
+    return fit(transformer, frame if draw(flags) else frame.to_numpy()), data
+
+
+def fit(transformer, rows):
+    """Fit, unless scikit-learn finds the drawn steps impossible."""
     with warnings.catch_warnings():
         # Columns that are empty, categories unknown to a second step: part of what is tried.
         warnings.simplefilter("ignore")
         try:
-            return transformer.fit(data.frame(Role.FEATURE)), data
+            return transformer.fit(rows)
         except (ValueError, TypeError, ZeroDivisionError):
             assume(condition=False)
             raise

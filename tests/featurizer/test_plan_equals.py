@@ -13,6 +13,7 @@ from featurizer.plan.symbols import Unplanned
 from featurizer.planned import Planned
 from featurizer.preprocess import describe
 from stagewire.errors import ArtifactError, BadRows
+from stagewire.table import Column, Table
 
 # Explaining a failure takes minutes here. Drawn nestings that no plan can do are thrown away, and so are those that scikit-learn refuses.
 searching = settings(
@@ -33,9 +34,21 @@ def models(transformer):
     except Unplanned as reason:
         event(f"no plan: {reason}")
         assume(condition=False)
-    # A text column that was empty at the fit counts as a number, and gets no text to compute with.
-    assume(all(field.numeric != (field.name in "st") for field in reference.schema.fields))
     return Planned(plan, reference.schema, reference.output, lambda: reference), reference
+
+
+def asked(rows, fit, model):
+    """Keep the columns that a model asks for; one fitted on an array calls them x0, x1 and so on."""
+    names = fit.names if model.reference.named else [f"x{i}" for i in range(len(fit.names))]
+    columns = [
+        Column(name, rows[own])
+        for name, own in zip(names, fit.names, strict=True)
+        if name in model.schema.names
+    ]
+    # A text column that was empty at the fit counts as a number, and gets no text to compute with.
+    numeric = {field.name: field.numeric for field in model.schema.fields}
+    assume(all(numeric[column.name] == (column.values.dtype.kind == "f") for column in columns))
+    return Table(tuple(columns), rows.rows)
 
 
 def attempt(model, data):
@@ -52,9 +65,9 @@ def attempt(model, data):
 @given(data=st.data())
 def test_features_are_scikit_learns_to_the_bit(fitted, rows, data):
     """Any nesting, any rows: the same bits, the sign of zero too, or the same rows refused alike."""
-    transformer, _ = data.draw(fitted)
+    transformer, fit = data.draw(fitted)
     plan, reference = models(transformer)
-    table = data.draw(rows)
+    table = asked(data.draw(rows), fit, plan)
 
     found, refused = attempt(plan, table)
 
@@ -67,9 +80,9 @@ def test_features_are_scikit_learns_to_the_bit(fitted, rows, data):
 @given(data=st.data())
 def test_a_batch_is_its_rows(fitted, rows, data):
     """A plan gives a row the same bits alone as among others, and refuses it alone or not at all."""
-    transformer, _ = data.draw(fitted)
+    transformer, fit = data.draw(fitted)
     plan, _ = models(transformer)
-    table = data.draw(rows)
+    table = asked(data.draw(rows), fit, plan)
 
     together, refused = attempt(plan, table)
 
@@ -83,9 +96,9 @@ def test_a_batch_is_its_rows(fitted, rows, data):
 @given(data=st.data())
 def test_a_plan_is_read_as_it_was_written(tmp_path_factory, fitted, rows, data):
     """The files hold all of a plan, and no pickle."""
-    transformer, _ = data.draw(fitted)
+    transformer, fit = data.draw(fitted)
     plan, _ = models(transformer)
-    table = data.draw(rows)
+    table = asked(data.draw(rows), fit, plan)
     folder = tmp_path_factory.mktemp("plan")
 
     file.write(folder, plan.plan, plan.schema, plan.output)
@@ -101,8 +114,9 @@ def test_a_plan_is_read_as_it_was_written(tmp_path_factory, fitted, rows, data):
 @given(data=st.data())
 def test_a_plan_is_proven_at_its_edges(fitted, data):
     """The proof of packaging holds for every plan, on the rows of the fit and on edge rows."""
-    transformer, table = data.draw(fitted)
+    transformer, fit = data.draw(fitted)
     plan, reference = models(transformer)
+    table = asked(fit, fit, plan)
 
     proof = prove(plan, reference, edges(plan.plan, plan.schema, table), alone=2)
 

@@ -22,7 +22,7 @@ from featurizer.planned import Planned
 from featurizer.training import train
 from stagewire import loading, manifest
 from stagewire.compiling import compile_model
-from stagewire.errors import BadRows
+from stagewire.errors import BadRows, ConfigError
 from stagewire.settings import Settings
 from stagewire.table import Column, Role, Table, objects
 from stagewire.testing import ask
@@ -116,6 +116,12 @@ def test_the_plan_can_be_switched_off(base):
     assert (isinstance(model, Planned), isinstance(plain, Planned)) == (True, False)
     found, expected = (predict_fn(table, each).matrix() for each in (model, plain))
     assert found.tobytes() == expected.tobytes()
+
+
+def test_another_setting_is_refused(base):
+    """STAGEWIRE_PLAN is on or off."""
+    with pytest.raises(ConfigError, match="STAGEWIRE_PLAN has the value 'of'"):
+        model_fn(str(base / "model"), environ={"STAGEWIRE_PLAN": "of"})
 
 
 def test_a_plan_needs_no_version_of_scikit_learn(base):

@@ -11,7 +11,7 @@ from featurizer.plan.file import STRUCTURE, read
 from featurizer.planned import Planned
 from featurizer.preprocess import load
 from stagewire import manifest
-from stagewire.errors import ArtifactError
+from stagewire.errors import ArtifactError, ConfigError
 from stagewire.table import Table, from_matrix
 
 if TYPE_CHECKING:
@@ -39,9 +39,13 @@ def model_fn(model_dir: str, *, environ: Mapping[str, str] = os.environ) -> Feat
 
     Raises:
         ArtifactError: there is none, or it cannot serve.
+        ConfigError: `STAGEWIRE_PLAN` is neither `on` nor `off`.
 
     """
-    planned = None if environ.get(PLAN) == "off" else _planned(Path(model_dir), environ)
+    asked = environ.get(PLAN) or "on"
+    if asked not in {"on", "off"}:
+        raise ConfigError(f"{PLAN} has the value {asked!r}; it must be one of: on, off")
+    planned = _planned(Path(model_dir), environ) if asked == "on" else None
     return load(model_dir, environ=environ) if planned is None else planned
 
 

@@ -132,7 +132,7 @@ def _minmax(step: Any, block: Block, walk: Walk) -> Block:
 
 
 def _maxabs(step: Any, block: Block, walk: Walk) -> Block:
-    limits = (("clip", (-1.0, 1.0)),) if getattr(step, "clip", False) else ()
+    limits = (("clip", (-1.0, 1.0)),) if step.clip else ()
     return _scaled(step, block, walk, ("divide", step.scale_), limits=limits)
 
 
