@@ -2,6 +2,7 @@ import json
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -98,7 +99,6 @@ def test_a_setting_that_is_neither(artifact):
 def test_just_below_and_above_the_crossover(artifact):
     """The last batch of the plan and the first of XGBoost give a row the same bits."""
     model = load(artifact)
-    model.warm()
     model.scorer.warm().join()
     model.scorer.rows = 64
 
@@ -147,20 +147,49 @@ def test_the_plan_goes_on_without_xgboost(artifact, caplog):
     assert "XGBoost cannot be loaded" in caplog.text
 
 
-def test_the_crossover_is_where_times_cross():
-    """The largest size at which the plan's own time is not above; 0 where it never is."""
-    found = [crossover(idle, busy, 3), crossover(busy, idle, 3)]
+class Clock:
+    """A clock that goes on only when a scorer works, by what its rows cost."""
 
-    assert found == [SIZES[-1], 0]
+    def __init__(self):
+        self.now = 0.0
+
+    def scorer(self, *, call, row):
+        """Return a scorer of a fixed and a marginal cost."""
+
+        def score(features):
+            self.now += call + row * len(features)
+            return features
+
+        return score
 
 
-def idle(features):
-    """Take no time."""
+@pytest.mark.parametrize(
+    ("row", "expected"), [(2.0, 128), (0.5, SIZES[-1]), (300.0, 0)], ids=["some", "all", "none"]
+)
+def test_the_crossover_is_where_times_cross(row, expected):
+    """The largest size at which the plan takes no longer; XGBoost costs 200 and 1 a row."""
+    clock = Clock()
+
+    found = crossover(
+        clock.scorer(call=0, row=row), clock.scorer(call=200, row=1), 3, clock=lambda: clock.now
+    )
+
+    assert found == expected
 
 
-def busy(features):
-    """Take a long time."""
-    np.ones(200_000).cumsum()
+def test_threads_agree_while_xgboost_loads(artifact):
+    """Batches of every size, from several threads, before, while and after it comes in."""
+    model = load(artifact)
+    sizes = [1, 40, 300, 900] * 20
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda size: model.raw(rows(size)), sizes))
+
+    model.scorer.warm().join()
+    expected = model.engine(rows(900))
+    assert all(
+        each.tobytes() == expected[:size].tobytes() for each, size in zip(found, sizes, strict=True)
+    )
 
 
 def test_unproven_is_not_used(artifact):

@@ -72,21 +72,24 @@ class Both:
         _log.info("xgboost loaded", extra={"fields": {"crossover": self.rows}})
 
 
-def crossover(plan: Scorer, engine: Scorer, width: int) -> int:
+def crossover(
+    plan: Scorer, engine: Scorer, width: int, *, clock: Callable[[], float] = perf_counter
+) -> int:
     """Return the largest size at which the plan is no slower, 0 if there is none."""
+
+    def time(scorer: Scorer, features: NDArray[np.float32]) -> float:
+        start = clock()
+        scorer(features)
+        return clock() - start
+
     # Which way rows go matters little to either; the seed only makes it the same each time.
     sample = np.random.default_rng(0).normal(size=(SIZES[-1], width)).astype(np.float32)
     found = 0
     for size in SIZES:
-        times = [(_time(plan, sample[:size]), _time(engine, sample[:size])) for _ in range(REPEATS)]
+        rows = sample[:size]
+        times = [(time(plan, rows), time(engine, rows)) for _ in range(REPEATS)]
         own, other = (min(each) for each in zip(*times, strict=True))
         if own > other:
             break
         found = size
     return found
-
-
-def _time(scorer: Scorer, features: NDArray[np.float32]) -> float:
-    start = perf_counter()
-    scorer(features)
-    return perf_counter() - start

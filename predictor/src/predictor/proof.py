@@ -38,22 +38,28 @@ def prove(plan: Plan, engine: Engine, samples: Rows) -> int:
         Unplanned: a row has not.
 
     """
+    if not len(samples):
+        samples = np.zeros((1, samples.shape[1]), np.float32)
     rows = _link(plan, engine, samples.shape[1])
-    for batch in batches(plan.trees, samples):
-        rows += len(batch)
-        _compare(plan, engine, batch)
+    for batch in _whole(samples):
+        rows += _compare(plan, engine, batch)
+        _agree(plan(batch), engine(batch), batch)
+    for batch in _splits(plan.trees, samples):
+        rows += _compare(plan, engine, batch)
     return rows
 
 
-def batches(trees: Trees, samples: Rows) -> Iterator[Rows]:
-    """Give the samples, odd values in every one of their cells, and the nodes of each tree."""
-    if not len(samples):
-        samples = np.zeros((1, samples.shape[1]), np.float32)
+def _whole(samples: Rows) -> Iterator[Rows]:
+    """Give the samples, and odd values in every one of their cells."""
     yield samples
     for column in range(samples.shape[1]):
         rows = np.repeat(samples[:EDGED], len(ODD), axis=0)
         rows[:, column] = np.tile(np.array(ODD, np.float32), len(samples[:EDGED]))
         yield rows
+
+
+def _splits(trees: Trees, samples: Rows) -> Iterator[Rows]:
+    """Give rows for the splits of each tree."""
     ends = [*trees.roots[1:], len(trees.left)]
     for root, end in zip(trees.roots, ends, strict=True):
         if end - root > 1:
@@ -116,14 +122,19 @@ def _link(plan: Plan, engine: Engine, width: int) -> int:
     return MARGINS
 
 
-def _compare(plan: Plan, engine: Engine, batch: Rows) -> None:
+def _compare(plan: Plan, engine: Engine, batch: Rows) -> int:
+    """Compare a batch with Booster.predict, and its first rows with themselves alone."""
     found = plan(batch)
-    for expected in (_reference(engine.booster, batch, plan.signature.iterations), engine(batch)):
-        if found.shape != expected.shape or found.tobytes() != expected.tobytes():
-            raise Unplanned(_difference(found, expected, batch))
+    _agree(found, _reference(engine.booster, batch, plan.signature.iterations), batch)
     alone = np.concatenate([plan(batch[i : i + 1]) for i in range(min(ALONE, len(batch)))])
     if alone.tobytes() != found[:ALONE].tobytes():
         raise Unplanned("a row alone gets other bits than in a batch")
+    return len(batch)
+
+
+def _agree(found: Rows, expected: Rows, batch: Rows) -> None:
+    if found.shape != expected.shape or found.tobytes() != expected.tobytes():
+        raise Unplanned(_difference(found, expected, batch))
 
 
 def _reference(booster: xgb.Booster, batch: Rows, iterations: tuple[int, int]) -> Rows:
