@@ -228,6 +228,20 @@ def test_numbers_beyond_the_plan_go_to_scikit_learn(tmp_path):
     assert "infinity" in refused.value.rows[0].reason
 
 
+def test_a_sparse_result_has_no_negative_zero(tmp_path):
+    """A sparse matrix drops zeros of both signs, and they come back positive; the plan knows."""
+    parts = [("n", "passthrough", ["a"]), ("h", OneHotEncoder(handle_unknown="ignore"), ["c"])]
+    numbers = np.tile([0.0, -0.0, 1.0], 10)
+    rows = Table((Column("a", numbers), Column("c", objects(map(str, range(30))))), 30)
+    fitted = ColumnTransformer(parts, sparse_threshold=1).fit(rows.frame(Role.FEATURE))
+
+    record = compiled(tmp_path, fitted, rows)
+
+    assert fitted.sparse_output_
+    assert record["proven"]
+    assert not np.signbit(model_fn(str(tmp_path))(rows)).any()
+
+
 def test_columns_in_any_order(tmp_path):
     """Columns are taken by name."""
     compiled(tmp_path, refusing())

@@ -42,7 +42,7 @@ def model_fn(model_dir: str, *, environ: Mapping[str, str] = os.environ) -> Feat
         ConfigError: `STAGEWIRE_PLAN` is neither `on` nor `off`.
 
     """
-    asked = environ.get(PLAN) or "on"
+    asked = (environ.get(PLAN) or "on").lower()
     if asked not in {"on", "off"}:
         raise ConfigError(f"{PLAN} has the value {asked!r}; it must be one of: on, off")
     planned = _planned(Path(model_dir), environ) if asked == "on" else None

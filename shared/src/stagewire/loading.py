@@ -79,7 +79,7 @@ def _check(name: str, found: Manifest | None, functions: Script, settings: Setti
     if found is None:
         return
     skew = settings.allow_skew
-    pinned = () if found.proven else functions.pinned
+    pinned = () if found.proven and settings.plan else functions.pinned
     manifest.check(found, settings.model_dir, stage=name, pinned=pinned, skew=skew)
 
 
