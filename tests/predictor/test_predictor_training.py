@@ -79,7 +79,7 @@ def test_validation_stops_early(tmp_path):
     train(work)
 
     model, _ = scored(work)
-    assert model.booster.num_boosted_rounds() == model.iterations[1]
+    assert model.booster.num_boosted_rounds() == model.signature.iterations[1]
 
 
 def test_a_seed_decides(tmp_path):

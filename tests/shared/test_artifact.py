@@ -199,3 +199,19 @@ def test_a_users_program_takes_the_schemas_of_its_manifest(artifact, tmp_path, h
     assert (stage.input, stage.output, stage.hop_dtype) == (found.input, found.output, dtype)
     with pytest.raises(ArtifactError, match="this is 'other'"):
         loading.load("other", Settings(base=tmp_path))
+
+
+def compiled(_model_dir, samples):
+    """Return what a stage's compile_fn may: a record for the manifest."""
+    return {"proven": True, "rows": samples.rows, "columns": list(samples.names)}
+
+
+def test_what_compile_fn_returns_stands_in_the_manifest(artifact):
+    """A plan's record survives the file, and tells whether it is proven."""
+    model, found = artifact
+    manifest.write(model, replace(found, plan=compiled(model, ROWS)))
+
+    written = manifest.read(model)
+
+    assert (found.proven, written.proven) == (False, True)
+    assert written.plan == {"proven": True, "rows": 2, "columns": ["color", "size"]}

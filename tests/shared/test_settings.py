@@ -31,6 +31,7 @@ GOOD = [
     ("STAGEWIRE_THREADS", "3", "threads", 3),
     ("STAGEWIRE_INLINE_BYTES", "0", "inline_bytes", 0),
     ("STAGEWIRE_ACCESS_LOG", "true", "access_log", True),
+    ("STAGEWIRE_PLAN", "off", "plan", False),
 ]
 BAD = [
     ("SAGEMAKER_BIND_TO_PORT", "http"),
@@ -54,6 +55,7 @@ BAD = [
     ("STAGEWIRE_THREADS", "-2"),
     ("STAGEWIRE_INLINE_BYTES", "16k"),
     ("STAGEWIRE_ACCESS_LOG", "2"),
+    ("STAGEWIRE_PLAN", "of"),
 ]
 
 

@@ -77,10 +77,10 @@ def edited(base, change):
 
 
 def test_a_scikit_learn_of_another_minor_version_is_refused(start, copied):
-    """A joblib file is only sound in the version that wrote it."""
+    """A joblib file is only sound in the version that wrote it, where no plan serves."""
     base = edited(copied("featurizer"), lambda m: m["versions"].update({"scikit-learn": "1.2.0"}))
 
-    reason = refused(start, "featurizer", base)
+    reason = refused(start, "featurizer", base, STAGEWIRE_PLAN="off")
 
     assert "1.2.0" in reason
     assert "STAGEWIRE_ALLOW_SKEW" in reason
@@ -90,7 +90,8 @@ def test_skew_can_be_allowed(start, copied):
     """The deployment may overrule, with a warning in the log."""
     base = edited(copied("featurizer"), lambda m: m["versions"].update({"scikit-learn": "1.2.0"}))
 
-    server = start("featurizer", {"SAGEMAKER_BASE_DIR": base, "STAGEWIRE_ALLOW_SKEW": "1"})
+    environ = {"STAGEWIRE_PLAN": "off", "STAGEWIRE_ALLOW_SKEW": "1"}
+    server = start("featurizer", {"SAGEMAKER_BASE_DIR": base, **environ})
     server.stop()
 
     assert any("1.2.0" in json.loads(line)["message"] for line in server.lines)

@@ -1,11 +1,17 @@
-"""The featurizer as a stage: a fitted transformer loaded once, and rows turned into features."""
+"""The featurizer as a stage: a transformer or its plan loaded once, and rows turned into features."""
 
 from __future__ import annotations
 
+import logging
 import os
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+from featurizer.plan.file import STRUCTURE, read
+from featurizer.planned import Planned
 from featurizer.preprocess import load
+from stagewire import manifest
+from stagewire.errors import ArtifactError, ConfigError
 from stagewire.table import Table, from_matrix
 
 if TYPE_CHECKING:
@@ -20,21 +26,60 @@ INLINE_BYTES: Final = 0
 PINNED: Final = ("scikit-learn",)
 
 
-def model_fn(model_dir: str, *, environ: Mapping[str, str] = os.environ) -> Featurizer:
-    """Load the transformer of a model directory.
+PLAN: Final = "STAGEWIRE_PLAN"
+
+_log = logging.getLogger(__name__)
+
+
+def model_fn(model_dir: str, *, environ: Mapping[str, str] = os.environ) -> Featurizer | Planned:
+    """Load the proven plan of a model directory, or else its transformer.
+
+    Without scikit-learn, pandas, SciPy or joblib where there is a plan. `STAGEWIRE_PLAN=off`
+    serves without.
 
     Raises:
         ArtifactError: there is none, or it cannot serve.
+        ConfigError: `STAGEWIRE_PLAN` is neither `on` nor `off`.
 
     """
-    return load(model_dir, environ=environ)
+    asked = (environ.get(PLAN) or "on").lower()
+    if asked not in {"on", "off"}:
+        raise ConfigError(f"{PLAN} has the value {asked!r}; it must be one of: on, off")
+    planned = _planned(Path(model_dir), environ) if asked == "on" else None
+    return load(model_dir, environ=environ) if planned is None else planned
 
 
-def predict_fn(data: Table, model: Featurizer) -> Table:
+def _planned(folder: Path, environ: Mapping[str, str]) -> Planned | None:
+    """Load the plan, if the manifest vouches for it; the stage has compared the files' hashes."""
+    found = manifest.read(folder)
+    if found is None or not found.proven or STRUCTURE not in found.files:
+        return None
+    try:
+        plan, schema, output = read(folder)
+    except ArtifactError as error:
+        _log.warning("served without its plan: %s", error)
+        return None
+    return Planned(plan, schema, output, lambda: load(folder, environ=environ))
+
+
+def compile_fn(model_dir: str, samples: Table) -> dict[str, Any]:
+    """Make and prove the plan of a model directory; returns what the manifest records.
+
+    Raises:
+        ArtifactError: the transformer cannot serve.
+
+    """
+    from featurizer.compiling import compile_plan
+
+    return compile_plan(Path(model_dir), load(model_dir, environ=os.environ), samples)
+
+
+def predict_fn(data: Table, model: Featurizer | Planned) -> Table:
     """Return the features of rows that fit `model.schema`.
 
     Raises:
-        BadRows: the transformer refuses rows; at most 100 are named, more may follow a retry.
+        BadRows: the transformer refuses rows; without a plan at most 100 are named, and more may
+            follow a retry.
 
     """
     return from_matrix(model.output.names, model(data), request=data.request)

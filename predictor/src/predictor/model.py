@@ -1,4 +1,4 @@
-"""A Booster with the columns it takes and gives, checked at start for what it could not serve."""
+"""A model as it is served: its columns, and the numbers from the plan, from XGBoost, or from both."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from predictor.booster import Purpose, find, purpose
+from predictor import plan as plans
+from predictor import signature as signatures
+from predictor.booster import find
 from predictor.booster import load as load_booster
-from predictor.notes import LABEL, classes, names_in
-from predictor.verdict import CLASSIFIERS, Value, Verdict
-from stagewire.errors import ArtifactError
-from stagewire.schema import Field, Schema
+from predictor.both import Both
+from predictor.engine import Engine
+from stagewire import manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,72 +21,68 @@ if TYPE_CHECKING:
     import xgboost as xgb
     from numpy.typing import NDArray
 
+    from predictor.signature import Signature
+    from predictor.verdict import Verdict
+    from stagewire.schema import Schema
     from stagewire.table import Column, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A Booster and what its numbers mean.
+    """A model and what its numbers mean; `schema` and `output` are its columns."""
 
-    `schema` holds float32 columns, since XGBoost casts every feature to float32 itself.
-    """
-
-    booster: xgb.Booster
+    engine: Engine
+    scorer: Engine | Both
+    signature: Signature
     verdict: Verdict
-    iterations: tuple[int, int]
     schema: Schema
     output: Schema
+
+    @property
+    def booster(self) -> xgb.Booster:
+        """XGBoost's own model, loaded if it is not yet."""
+        return self.engine.booster
 
     def __call__(self, data: Table) -> tuple[Column, ...]:
         """Return the columns of the predictions."""
         return self.verdict.columns(self.raw(data.matrix(np.float32)))
 
     def raw(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return XGBoost's own numbers, float32, shape (rows,) or (rows, classes).
-
-        In place, without a DMatrix: it is safe and lock-free from several threads.
-        """
+        """Return XGBoost's own numbers, float32, shape (rows,) or (rows, classes)."""
         if not len(features):
             # XGBoost forgets the classes of no rows and answers shape (0,).
-            width = len(self.output.classes)
-            return np.empty((0, width) if width > 2 else 0, np.float32)  # noqa: PLR2004 (binary is 1-D)
-        raw: NDArray[np.float32] = self.booster.inplace_predict(
-            features, iteration_range=self.iterations, missing=np.nan
-        )
-        return raw
+            width = self.signature.width
+            return np.empty((0, width) if width > 1 else 0, np.float32)
+        return self.scorer(features)
+
+    def warm(self) -> None:
+        """Load XGBoost in the background, where a plan has spared it so far."""
+        if isinstance(self.scorer, Both):
+            self.scorer.warm()
 
 
-def load(model_dir: Path) -> Predictor:
+def load(model_dir: Path, *, planned: bool = True) -> Predictor:
     """Load the model of a directory.
 
+    Its plan is used where the manifest says that it is proven, and if `planned`.
+
     Raises:
-        ArtifactError: there is none, XGBoost cannot read it, or it is of a kind that is not served.
+        ArtifactError: there is none, it cannot be read, or it is of a kind that is not served.
 
     """
     path = find(model_dir)
+    file = model_dir / plans.NAME
+    found = manifest.read(model_dir) if planned and file.is_file() else None
+    if found and found.proven:
+        plan = plans.load(model_dir)
+        engine = Engine(path, plan.signature)
+        return _predictor(engine, Both(plan, engine))
     booster = load_booster(path)
-    meant = purpose(booster)
-    _check(meant, path)
-    verdict = judge(meant, booster)
-    fields = tuple(Field(name, "float32") for name in names_in(booster))
-    schema = Schema(fields, label=booster.attr(LABEL))
-    return Predictor(booster, verdict, meant.iterations, schema, verdict.schema())
+    engine = Engine(path, signatures.of(booster, path), booster)
+    return _predictor(engine, engine)
 
 
-def judge(meant: Purpose, booster: xgb.Booster) -> Verdict:
-    """Choose what a Booster's numbers mean."""
-    kind = CLASSIFIERS.get(meant.objective)
-    return kind(classes(booster, meant.classes or 2)) if kind else Value()
-
-
-def _check(meant: Purpose, path: Path) -> None:
-    if meant.targets > 1:
-        msg = (
-            f"{path} gives {meant.targets} numbers a row (several labels or quantiles), and a "
-            "prediction is one: train one model for each"
-        )
-        raise ArtifactError(msg)
-    if meant.booster == "gblinear":
-        # XGBoost says so itself, in gbm.h, but only at the first request.
-        msg = f"{path} is a gblinear model, which XGBoost cannot predict in place: train gbtree"
-        raise ArtifactError(msg)
+def _predictor(engine: Engine, scorer: Engine | Both) -> Predictor:
+    signature = engine.signature
+    verdict = signature.verdict()
+    return Predictor(engine, scorer, signature, verdict, signature.schema(), verdict.schema())

@@ -11,6 +11,7 @@ import numpy as np
 from stagewire import golden, loading, manifest
 from stagewire.errors import ArtifactError
 from stagewire.manifest import Manifest
+from stagewire.results import empty
 from stagewire.script import Context
 from stagewire.training import Job
 
@@ -25,7 +26,9 @@ _log = logging.getLogger(__name__)
 def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None) -> Manifest:
     """Write `manifest.json` into the model directory and load the whole as a server would.
 
-    Golden rows are the first of the channel `validation`, else of `train`.
+    Golden rows are the first of the channel `validation`, else of `train`. A stage's `compile_fn(
+    model_dir, samples)` may first add files to the model, such as a plan, and prove them on
+    `samples`, the rows of `train`; what it returns stands in the manifest under `plan`.
 
     Raises:
         ArtifactError: the model cannot be served, or states no schema.
@@ -37,6 +40,7 @@ def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None
     if stage.input is None or stage.output is None:
         msg = f"the model in {model_dir} states no schema, so there is nothing to record"
         raise ArtifactError(msg)
+    plan = _plan(stage, settings)
     found = Manifest(
         stage=name,
         input=stage.input,
@@ -45,10 +49,23 @@ def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None
         files=manifest.digests(model_dir),
         hop={"dtype": hop_dtype} if hop_dtype else {},
         golden=_golden(stage, settings),
+        plan=plan,
     )
     manifest.write(model_dir, found)
     loading.load(name, replace(settings, allow_skew=False))
     _log.info("compiled", extra={"fields": {"files": len(found.files)}})
+    return found
+
+
+def _plan(stage: Stage, settings: Settings) -> dict[str, object]:
+    if stage.script.compile_fn is None or stage.input is None:
+        return {}
+    job = Job(settings.base)
+    if "train" in job.channels:
+        samples = job.channel("train").table(stage.input).good()
+    else:
+        samples = empty(replace(stage.input, task="transform"))
+    found: dict[str, object] = stage.script.compile_fn(str(settings.model_dir), samples)
     return found
 
 

@@ -79,7 +79,8 @@ def _check(name: str, found: Manifest | None, functions: Script, settings: Setti
     if found is None:
         return
     skew = settings.allow_skew
-    manifest.check(found, settings.model_dir, stage=name, pinned=functions.pinned, skew=skew)
+    pinned = () if found.proven and settings.plan else functions.pinned
+    manifest.check(found, settings.model_dir, stage=name, pinned=pinned, skew=skew)
 
 
 def _stage(name: str, found: Manifest | None, functions: Script, settings: Settings) -> Stage:

@@ -36,7 +36,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `manifest.json` says; `files` are SHA-256 hex digests by path relative to the model directory."""
+    """What `manifest.json` says; `files` are SHA-256 hex digests by path relative to the model directory.
+
+    `plan` is what the stage's `compile_fn` returned: whether its plan is `proven`, and the proof, or why not.
+    """
 
     stage: str
     input: Schema
@@ -45,6 +48,12 @@ class Manifest:
     files: Mapping[str, str]
     hop: Mapping[str, str] = field(default_factory=dict)
     golden: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def proven(self) -> bool:
+        """Whether a plan serves, so that no library need be the one that wrote the model."""
+        return self.plan.get("proven") is True
 
     def as_json(self) -> dict[str, Any]:
         """Return the file's form."""
@@ -57,6 +66,7 @@ class Manifest:
             "files": dict(self.files),
             "hop": dict(self.hop),
             "golden": dict(self.golden),
+            "plan": dict(self.plan),
         }
 
 
@@ -83,6 +93,7 @@ def read(model_dir: Path) -> Manifest | None:
             files=data["files"],
             hop=data["hop"],
             golden=data["golden"],
+            plan=data.get("plan", {}),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, OSError) as error:
         msg = f"{path} cannot be read as a manifest ({error!r}); package the model again"

@@ -54,6 +54,7 @@ class Script:
     input_fn: Function | None = None
     output_fn: Function | None = None
     transform_fn: Function | None = None
+    compile_fn: Function | None = None
     takes_table: bool = False
     inline_bytes: int = 0
     pinned: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ def of(module: ModuleType, *, user: bool = False) -> Script:
         raise ArtifactError(msg)
     return Script(
         **found,
+        compile_fn=None if user else getattr(module, "compile_fn", None),
         takes_table=getattr(module, "TAKES", "frame") == "table",
         inline_bytes=getattr(module, "INLINE_BYTES", 0),
         pinned=tuple(getattr(module, "PINNED", ())),

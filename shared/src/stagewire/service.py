@@ -76,7 +76,7 @@ class Service:
         if stage.manifest is None and not stage.script.user:
             _log.warning("%s has no manifest; it is served unchecked", self.settings.model_dir)
         self.stage, self.state = stage, State.READY
-        self.inline_bytes = min(self.settings.inline_bytes, stage.script.inline_bytes)
+        self.inline_bytes = min(self.settings.inline_bytes, stage.inline_bytes)
 
     def ready(self) -> Stage:
         """Return the stage.

@@ -47,6 +47,7 @@ class Settings:
     threads: int = 1
     inline_bytes: int = INLINE_BYTES
     access_log: bool = False
+    plan: bool = True
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -84,6 +85,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         threads=env.integer("STAGEWIRE_THREADS", cpus(), low=1, high=256),
         inline_bytes=env.integer("STAGEWIRE_INLINE_BYTES", INLINE_BYTES, low=0, high=BODY_BYTES),
         access_log=env.choice("STAGEWIRE_ACCESS_LOG", _BOOLEANS, default=False),
+        plan=env.choice("STAGEWIRE_PLAN", {"on": True, "off": False}, default=True),
         environ=env.environ,
     )
 

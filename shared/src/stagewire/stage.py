@@ -43,6 +43,12 @@ class Stage:
     hop_dtype: DType | None = None
     default_accept: str | None = None
 
+    @property
+    def inline_bytes(self) -> int:
+        """The largest body that is worth no thread: the loaded model knows better than its module."""
+        own = None if self.script.user else getattr(self.model, "inline_bytes", None)
+        return self.script.inline_bytes if own is None else int(own)
+
     def answer(
         self, body: bytes, content_type: str, accept: str | None, context: Context
     ) -> tuple[bytes, str]:

@@ -1,0 +1,95 @@
+"""What a model takes and gives, as far as serving must know it without the Booster."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from predictor.booster import purpose
+from predictor.notes import LABEL, classes, names_in
+from predictor.verdict import CLASSIFIERS, Value, Verdict
+from stagewire.errors import ArtifactError
+from stagewire.schema import Field, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import xgboost as xgb
+
+    from predictor.booster import Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The objective, the features' names, the label's, and the classes of a classifier.
+
+    `width` is how many numbers XGBoost gives a row; `iterations` is which trees count, as it
+    takes them.
+    """
+
+    objective: str
+    names: tuple[str, ...]
+    label: str | None
+    classes: tuple[str | int, ...]
+    width: int
+    iterations: tuple[int, int]
+
+    def schema(self) -> Schema:
+        """Return the features: float32 columns, since XGBoost casts every feature to float32 itself."""
+        return Schema(tuple(Field(name, "float32") for name in self.names), label=self.label)
+
+    def verdict(self) -> Verdict:
+        """Choose what the numbers mean."""
+        kind = CLASSIFIERS.get(self.objective)
+        return kind(self.classes) if kind else Value()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form that a plan's file holds."""
+        return asdict(self)
+
+
+def from_json(data: Mapping[str, Any]) -> Signature:
+    """Read what `as_json` gave."""
+    begin, end = data["iterations"]
+    return Signature(
+        objective=data["objective"],
+        names=tuple(data["names"]),
+        label=data["label"],
+        classes=tuple(data["classes"]),
+        width=data["width"],
+        iterations=(begin, end),
+    )
+
+
+def of(booster: xgb.Booster, path: Path) -> Signature:
+    """Read the signature out of a Booster.
+
+    Raises:
+        ArtifactError: the Booster is of a kind that is not served, or its notes do not fit it.
+
+    """
+    meant = purpose(booster)
+    _check(meant, path)
+    decides = meant.objective in CLASSIFIERS
+    return Signature(
+        objective=meant.objective,
+        names=names_in(booster),
+        label=booster.attr(LABEL),
+        classes=classes(booster, meant.classes or 2) if decides else (),
+        width=meant.classes if meant.objective == "multi:softprob" else 1,
+        iterations=meant.iterations,
+    )
+
+
+def _check(meant: Purpose, path: Path) -> None:
+    if meant.targets > 1:
+        msg = (
+            f"{path} gives {meant.targets} numbers a row (several labels or quantiles), and a "
+            "prediction is one: train one model for each"
+        )
+        raise ArtifactError(msg)
+    if meant.booster == "gblinear":
+        # XGBoost says so itself, in gbm.h, but only at the first request.
+        msg = f"{path} is a gblinear model, which XGBoost cannot predict in place: train gbtree"
+        raise ArtifactError(msg)

@@ -1,0 +1,252 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import KNNImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
+
+from featurizer import compile_fn, model_fn, predict_fn
+from featurizer.planned import Planned
+from featurizer.training import train
+from stagewire import loading, manifest
+from stagewire.compiling import compile_model
+from stagewire.errors import BadRows, ConfigError
+from stagewire.settings import Settings
+from stagewire.table import Column, Role, Table, objects
+from stagewire.testing import ask
+from stagewire.training import Job
+
+ROWS = "size,width,colour,grade\n" + "".join(
+    f"{i / 7},{'' if i % 5 == 0 else i * 3},{('red', 'green', '', 'NA')[i % 4]},{i % 2}\n"
+    for i in range(40)
+)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A trained and compiled featurizer, laid out as SageMaker does."""
+    folder = tmp_path_factory.mktemp("base")
+    channel = folder / "input" / "data" / "train"
+    channel.mkdir(parents=True)
+    (channel / "train.csv").write_text(ROWS)
+    train(Job(folder))
+    compile_model("featurizer", Settings(base=folder))
+    return folder
+
+
+def frame(*, count=30):
+    """Rows of a number with something missing, and a text."""
+    numbers = np.where(np.arange(count) % 7 == 3, np.nan, np.arange(count) / 3)
+    words = objects(["x", "y", None][i % 3] for i in range(count))
+    return Table((Column("a", numbers), Column("c", words)), count)
+
+
+def compiled(folder, transformer, samples=None):
+    """Save a transformer fitted on rows as packaging finds it, and compile it."""
+    samples = samples or frame()
+    joblib.dump(transformer, folder / "preprocess.joblib")
+    record = compile_fn(str(folder), samples)
+    model = model_fn(str(folder))
+    found = manifest.Manifest(
+        "featurizer", model.schema, model.output, {}, manifest.digests(folder), plan=record
+    )
+    manifest.write(folder, found)
+    return record
+
+
+def refusing():
+    """A transformer that refuses unknown categories in two encoders."""
+    parts = [
+        ("n", "passthrough", ["a"]),
+        ("o", OrdinalEncoder(), ["c"]),
+        ("h", OneHotEncoder(handle_unknown="error"), ["c"]),
+    ]
+    return ColumnTransformer(parts).fit(frame().frame(Role.FEATURE))
+
+
+def test_the_manifest_holds_the_proof(base):
+    """How many rows of training and of edges agreed, with digests of their features."""
+    plan = manifest.read(base / "model").plan
+
+    assert plan["proven"] is True
+    assert plan["training"]["rows"] == 40
+    assert plan["edges"]["rows"] > 40
+    assert len(plan["training"]["sha256"]) == 64
+
+
+def test_a_proven_plan_serves_without_scikit_learn(base):
+    """Loading and answering import none of the heavy libraries, and the loop may do small bodies."""
+    code = (
+        "import sys, json; from stagewire import loading, settings; from stagewire.testing import ask\n"
+        "stage = loading.load('featurizer', settings.read())\n"
+        "body, kind = ask(stage, b'1.5,2,red')\n"
+        "heavy = {'sklearn', 'scipy', 'pandas', 'joblib', 'pyarrow'} & {*sys.modules}\n"
+        "print(json.dumps([sorted(heavy), stage.inline_bytes, body.decode()]))"
+    )
+
+    environ = {"SAGEMAKER_BASE_DIR": str(base)}
+    done = subprocess.run(
+        [sys.executable, "-Ic", code], capture_output=True, text=True, check=True, env=environ
+    )
+
+    heavy, inline, body = json.loads(done.stdout.splitlines()[-1])
+    assert (heavy, inline) == ([], 16 * 1024)
+    assert body == ask(loading.load("featurizer", Settings(base=base)), b"1.5,2,red")[0].decode()
+
+
+def test_the_plan_can_be_switched_off(base):
+    """STAGEWIRE_PLAN=off serves scikit-learn, with the same bits."""
+    table = Job(base).channel("train").table(manifest.read(base / "model").input)
+    model = model_fn(str(base / "model"), environ={})
+
+    plain = model_fn(str(base / "model"), environ={"STAGEWIRE_PLAN": "off"})
+
+    assert (isinstance(model, Planned), isinstance(plain, Planned)) == (True, False)
+    found, expected = (predict_fn(table, each).matrix() for each in (model, plain))
+    assert found.tobytes() == expected.tobytes()
+
+
+def test_another_setting_is_refused(base):
+    """STAGEWIRE_PLAN is on or off."""
+    with pytest.raises(ConfigError, match="STAGEWIRE_PLAN has the value 'of'"):
+        model_fn(str(base / "model"), environ={"STAGEWIRE_PLAN": "of"})
+
+
+def test_a_plan_needs_no_version_of_scikit_learn(base):
+    """An artifact that was packaged with another scikit-learn serves by its plan."""
+    found = manifest.read(base / "model")
+
+    older = replace(found, versions={**found.versions, "scikit-learn": "0.24.2"})
+
+    manifest.write(base / "model", older)
+    stage = loading.load("featurizer", Settings(base=base))
+    manifest.write(base / "model", found)
+    assert isinstance(stage.model, Planned)
+
+
+def test_a_plan_without_a_manifest_is_not_used(base, tmp_path):
+    """What nobody vouches for is left alone."""
+    for path in (base / "model").iterdir():
+        if path.name != manifest.NAME:
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+
+    model = model_fn(str(tmp_path))
+
+    assert not isinstance(model, Planned)
+
+
+def test_a_damaged_plan_is_not_used(tmp_path, caplog):
+    """scikit-learn serves instead, and the log says why."""
+    compiled(tmp_path, refusing())
+    (tmp_path / "plan.npz").write_bytes(b"PK")
+
+    model = model_fn(str(tmp_path))
+
+    assert not isinstance(model, Planned)
+    assert "served without its plan" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "reason"),
+    [
+        (KNNImputer(), "KNNImputer", "none of the steps"),
+        (
+            FunctionTransformer(np.sign, feature_names_out="one-to-one"),
+            "FunctionTransformer",
+            "function of its own",
+        ),
+    ],
+)
+def test_what_has_no_plan_says_why(tmp_path, step, name, reason):
+    """The manifest names the step and the reason, and scikit-learn serves."""
+    chain = make_pipeline(StandardScaler(), step)
+    fitted = ColumnTransformer([("n", chain, ["a"])]).fit(frame().frame(Role.FEATURE))
+
+    record = compiled(tmp_path, fitted)
+
+    assert (record["proven"], record["step"]) == (False, name)
+    assert reason in record["reason"]
+    assert "4 ms" in record["cost"]
+    assert not (tmp_path / "plan.json").exists()
+    assert not isinstance(model_fn(str(tmp_path)), Planned)
+
+
+def test_nothing_is_proven_without_rows(tmp_path):
+    """A plan that was never compared is not used."""
+    record = compiled(tmp_path, refusing(), frame(count=0))
+
+    assert (record["proven"], record["step"]) == (False, "the proof")
+
+
+def test_refused_rows_are_scikit_learns(tmp_path):
+    """The plan names the rows that scikit-learn refuses, with its own words, and all of them."""
+    compiled(tmp_path, refusing())
+    words = [*["x", "p", None, "it's"], *["q"] * 150]
+    table = Table((Column("a", np.zeros(154)), Column("c", objects(words))), 154)
+
+    with pytest.raises(BadRows) as found:
+        model_fn(str(tmp_path))(table)
+    with pytest.raises(BadRows) as expected:
+        model_fn(str(tmp_path), environ={"STAGEWIRE_PLAN": "off"})(table)
+
+    assert len(found.value.rows) == 152
+    assert found.value.rows[:100] == expected.value.rows
+
+
+def test_numbers_beyond_the_plan_go_to_scikit_learn(tmp_path):
+    """What would overflow between two steps is refused by the step that scikit-learn refuses it in."""
+    chain = make_pipeline(StandardScaler(), MinMaxScaler())
+    small = Table((Column("a", np.arange(30) * 1e-9), Column("c", frame()["c"])), 30)
+    record = compiled(
+        tmp_path,
+        ColumnTransformer([("n", chain, ["a"])]).fit(small.frame(Role.FEATURE)),
+        small,
+    )
+    model = model_fn(str(tmp_path))
+    table = Table((Column("a", np.array([0.0, 1e308])),), 2)
+
+    with (
+        pytest.warns(RuntimeWarning, match="overflow"),
+        pytest.raises(BadRows, match="refuses 1 row") as refused,
+    ):
+        model(table)
+
+    assert record["proven"]
+    assert [row.row for row in refused.value.rows] == [1]
+    assert "infinity" in refused.value.rows[0].reason
+
+
+def test_a_sparse_result_has_no_negative_zero(tmp_path):
+    """A sparse matrix drops zeros of both signs, and they come back positive; the plan knows."""
+    parts = [("n", "passthrough", ["a"]), ("h", OneHotEncoder(handle_unknown="ignore"), ["c"])]
+    numbers = np.tile([0.0, -0.0, 1.0], 10)
+    rows = Table((Column("a", numbers), Column("c", objects(map(str, range(30))))), 30)
+    fitted = ColumnTransformer(parts, sparse_threshold=1).fit(rows.frame(Role.FEATURE))
+
+    record = compiled(tmp_path, fitted, rows)
+
+    assert fitted.sparse_output_
+    assert record["proven"]
+    assert not np.signbit(model_fn(str(tmp_path))(rows)).any()
+
+
+def test_columns_in_any_order(tmp_path):
+    """Columns are taken by name."""
+    compiled(tmp_path, refusing())
+    model, table = model_fn(str(tmp_path)), frame()
+
+    turned = replace(table, columns=table.columns[::-1])
+
+    assert model(turned).tobytes() == model(table).tobytes()
