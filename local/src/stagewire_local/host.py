@@ -161,8 +161,12 @@ class Host:
 
 def instance(name: str, specs: Sequence[ContainerSpec]) -> Instance:
     """Make one copy of all containers."""
+    siblings = tuple(spec.hostname for spec in specs)
     return Instance(
-        id=name, containers=[Container(spec=replace(spec, instance=name)) for spec in specs]
+        id=name,
+        containers=[
+            Container(spec=replace(spec, instance=name, siblings=siblings)) for spec in specs
+        ],
     )
 
 
