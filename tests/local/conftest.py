@@ -100,6 +100,9 @@ def opened(door):
             running["good"] = await running["task"]
         except asyncio.CancelledError:
             running["good"] = True
+        except Exception:
+            running["good"] = False
+            raise
         finally:
             ready.set()
 
