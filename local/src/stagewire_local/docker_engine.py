@@ -11,6 +11,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
 
+from stagewire_local.docker_setup import EngineError
 from stagewire_local.instances import Resources
 
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ POOL = 64  # connections kept: each running container holds one for its log
 FLAWS = (DockerException, OSError, HTTPError)
 
 log = logging.getLogger("stagewire.local.docker")
-
-
-class EngineError(Exception):
-    """No Docker Engine can be used; the message says where it was looked for and what to do."""
 
 
 def connected(environ: Mapping[str, str]) -> DockerClient:

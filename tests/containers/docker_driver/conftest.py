@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from stagewire_local.client import Client
-from stagewire_local.docker_driver import DockerDriver
-from stagewire_local.docker_engine import EngineError, connected, sweep
+from stagewire_local.docker_engine import connected, sweep
+from stagewire_local.docker_setup import EngineError, opened
 from stagewire_local.driver import ContainerSpec
 from stagewire_local.health import Health
 from stagewire_local.image import BIND_TO_PORT
@@ -126,7 +126,7 @@ async def drivers(engine):
 
     def start(**rules):
         given = {"door": DOOR, "ports": Ports(begin=os.getpid()), "limits": LIMITS, **rules}
-        made.append(DockerDriver(connected(os.environ), **given))
+        made.append(opened(os.environ, **given))
         return made[-1]
 
     yield start

@@ -6,18 +6,21 @@ import asyncio
 import gc
 import json
 import os
+import sys
 from dataclasses import replace
 
 import pytest
 
 from stagewire_local.chain import Chain, Hop, Invocation
 from stagewire_local.client import Client, LostError
-from stagewire_local.docker_engine import EngineError, connected, sweep
+from stagewire_local.docker_engine import sweep
+from stagewire_local.docker_setup import EngineError, opened
 from stagewire_local.driver import ContainerSpec, StartError
 from stagewire_local.errors import Origin
 from stagewire_local.health import Health
 from stagewire_local.host import Host
 from stagewire_local.limits import Limits
+from stagewire_local.ports import Ports
 from stagewire_local.registry import Registry, State
 
 pytestmark = [pytest.mark.containers, pytest.mark.anyio]
@@ -45,8 +48,26 @@ async def until(true):
 async def test_an_engine_that_is_not_there_is_named_with_a_way_on(tmp_path):
     """The message says where it was looked for."""
     with pytest.raises(EngineError, match=r"nowhere.*process"):
-        connected({"DOCKER_HOST": f"unix://{tmp_path}/nowhere"})
+        opened({"DOCKER_HOST": f"unix://{tmp_path}/nowhere"}, door="none", ports=Ports())
     gc.collect()  # The SDK leaves the socket that it could not connect; its warning ends here.
+
+
+async def test_without_the_sdk_the_extra_is_named(tmp_path):
+    """A room installed without it still says how to get it."""
+    (tmp_path / "docker.py").write_text("raise ModuleNotFoundError(name='docker')")
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from stagewire_local.docker_setup import opened\n"
+        "from stagewire_local.ports import Ports\n"
+        "opened({}, door='none', ports=Ports())"
+    )
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+
+    assert b"needs the Python package 'docker'; install stagewire-local[docker]" in errors
 
 
 async def test_an_image_that_is_not_there_is_refused(driver, left):
