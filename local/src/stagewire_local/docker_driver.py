@@ -15,8 +15,7 @@ from stagewire_local.limits import Limits
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from docker import DockerClient
-
+    from stagewire_local.docker_engine import Engine
     from stagewire_local.driver import Address, ContainerSpec
     from stagewire_local.ports import Ports
 
@@ -27,29 +26,26 @@ THREADS = 32
 class DockerDriver:
     """Runs `IMAGE serve`; the containers of an instance share one network, and end together.
 
-    `client` comes from `docker_engine.connected` and is closed with the driver. `door` names what
-    this driver makes, by labels: nobody else may use the name in that engine, for what an earlier
-    door of the name left behind is removed before the first start. `pushed` maps image names to
-    local ones; all containers of an instance are to have the same `siblings`.
+    `docker_setup.opened` makes one. Nobody else may use the engine under the same door's name, for
+    what an earlier door of the name left behind is removed before the first start. `pushed` maps
+    image names to local ones. All containers of an instance are to have the same `siblings`.
     """
 
     def __init__(
         self,
-        client: DockerClient,
+        engine: Engine,
         *,
-        door: str,
         ports: Ports,
         limits: Limits | None = None,
         pushed: Mapping[str, str] | None = None,
     ) -> None:
-        self._client = client
-        self._door = door
+        self._engine = engine
         self._ports = ports
         self._limits = limits or Limits()
         self._pushed = pushed if pushed is not None else {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
         self._shop: asyncio.Task[Shop] | None = None
-        self._instances: dict[str, Instance] = {}  # by the name that specs give; the latest one
+        self._instances: list[Instance] = []
         self._places: dict[Address, tuple[Instance, str]] = {}
 
     async def start(self, spec: ContainerSpec) -> Address:
@@ -70,9 +66,6 @@ class DockerDriver:
         if place is not None:
             instance, hostname = place
             await instance.leave(hostname)
-            if instance.empty:
-                kept = {name: one for name, one in self._instances.items() if one is not instance}
-                self._instances = kept
 
     async def died(self, address: Address) -> str:
         """Wait for the container to end, and name its exit code, its signal or its instance."""
@@ -93,9 +86,9 @@ class DockerDriver:
         """Stop all at once, and let go of the engine."""
         await asyncio.gather(*(self.stop(address) for address in list(self._places)))
         # Of those whose stop was cancelled the end still runs.
-        await asyncio.gather(*(instance.end() for instance in self._instances.values()))
+        await asyncio.gather(*(instance.end() for instance in self._instances))
         self._threads.shutdown()
-        self._client.close()
+        await asyncio.to_thread(self._engine.close)
 
     async def _start(self, spec: ContainerSpec) -> Address:
         self._shop = self._shop or asyncio.create_task(self._opened())
@@ -105,18 +98,27 @@ class DockerDriver:
             self._shop = None
             message = f"the Docker Engine does not answer: {explained(error)}"
             raise StartError(message) from error
-        instance = self._instances.get(spec.instance)
-        if instance is None or not instance.takes(spec.hostname):
-            instance = self._instances[spec.instance] = Instance(
-                shop=shop, threads=self._threads, ports=self._ports, limits=self._limits
-            )
+        instance = self._instance(spec, shop=shop)
         address = await instance.join(spec)
         self._places[address] = instance, spec.hostname
         return address
 
+    def _instance(self, spec: ContainerSpec, *, shop: Shop) -> Instance:
+        """Find the instance that a container can join, or make it: one that ended is not used."""
+        self._instances = [each for each in self._instances if not each.over]
+        for each in self._instances:
+            if each.name == spec.instance and each.takes(spec.hostname):
+                return each
+        made = Instance(
+            spec.instance, shop=shop, threads=self._threads, ports=self._ports, limits=self._limits
+        )
+        self._instances.append(made)
+        return made
+
     async def _opened(self) -> Shop:
         """Remove what a door that was killed left behind, and see how large the machine is."""
+        client, door = self._engine.client, self._engine.door
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, lambda: sweep(self._client, door=self._door))
-        host = await loop.run_in_executor(self._threads, capacity, self._client)
-        return Shop(client=self._client, door=self._door, host=host, pushed=self._pushed)
+        await loop.run_in_executor(self._threads, lambda: sweep(client, door=door))
+        host = await loop.run_in_executor(self._threads, capacity, client)
+        return Shop(client=client, door=door, host=host, pushed=self._pushed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.volumes import Volume
 
+    from stagewire_local.docker_guard import Guard
+
 # On all that this program makes in an engine, so that it can find that and touch nothing else.
 LABEL = "stagewire.local"
 DOOR = "stagewire.local.door"  # the value names one door: two doors may share an engine
@@ -29,6 +32,20 @@ POOL = 64  # connections kept: each running container holds one for its log
 FLAWS = (DockerException, OSError, HTTPError)
 
 log = logging.getLogger("stagewire.local.docker")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """An engine as one door uses it: all that is made there bears the door's name."""
+
+    client: DockerClient
+    door: str
+    guard: Guard
+
+    def close(self) -> None:
+        """Let go of it, everything being removed."""
+        self.guard.close()
+        self.client.close()
 
 
 def connected(environ: Mapping[str, str]) -> DockerClient:

@@ -40,7 +40,10 @@ class Instance:
     lacks a container answers nothing anyway. An instance that has ended takes nobody in.
     """
 
-    def __init__(self, *, shop: Shop, threads: Executor, ports: Ports, limits: Limits) -> None:
+    def __init__(
+        self, name: str, *, shop: Shop, threads: Executor, ports: Ports, limits: Limits
+    ) -> None:
+        self.name = name
         self._shop = shop
         self._threads = threads
         self._ports = ports
@@ -54,9 +57,9 @@ class Instance:
         self._ending: asyncio.Task[None] | None = None
 
     @property
-    def empty(self) -> bool:
-        """Whether every container has left."""
-        return not self._guests
+    def over(self) -> bool:
+        """Whether all of it is stopped and removed."""
+        return self._ending is not None and self._ending.done()
 
     def takes(self, hostname: str) -> bool:
         """Tell whether a container can still join."""

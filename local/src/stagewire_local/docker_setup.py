@@ -26,11 +26,13 @@ def opened(
 ) -> Driver:
     """Connect to the engine that `environ` names and make a driver; it blocks for a moment.
 
-    The other arguments are those of DockerDriver. Raises EngineError.
+    `door` names in labels what the driver makes; two doors that run need two names. The other
+    arguments are those of DockerDriver. Raises EngineError.
     """
     try:
         from stagewire_local.docker_driver import DockerDriver
-        from stagewire_local.docker_engine import connected
+        from stagewire_local.docker_engine import Engine, connected
+        from stagewire_local.docker_guard import Guard
     except ModuleNotFoundError as error:
         message = (
             f"the driver 'docker' needs the Python package '{error.name}'; install "
@@ -38,4 +40,5 @@ def opened(
         )
         raise EngineError(message) from error
     client = connected(environ)
-    return DockerDriver(client, door=door, ports=ports, limits=limits, pushed=pushed)
+    engine = Engine(client=client, door=door, guard=Guard(environ, door=door))
+    return DockerDriver(engine, ports=ports, limits=limits, pushed=pushed)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import socket
 import sys
 from dataclasses import replace
 
@@ -120,6 +121,19 @@ async def test_a_container_sees_what_the_platform_gives_it(up, ask, pipe, plain,
     assert seen["model"] == ["a.txt 444", "code 755", "code/inference.py 444"]
     assert seen["writable"] is False
     assert seen["hostname"] == other["hostname"] == "container-1"
+
+
+async def test_a_port_that_somebody_took_meanwhile_is_not_the_end(drivers, plain, up):
+    """The engine refuses it, and the container gets others."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        # Looking at another address of this machine, it finds the port free.
+        driver = drivers(ports=Ports(port, port + 19, host="127.0.0.2"))
+        [address] = await up(ContainerSpec(hostname="primary", image=plain), by=driver)
+
+    assert address.port == port + 10
 
 
 async def test_published_ports_listen_on_this_machine_only(up, pipe, plain, engine):
@@ -306,6 +320,33 @@ async def test_the_next_door_of_a_name_removes_what_a_killed_one_left(drivers, e
     assert left(f"{door}-other") == [kept.name]
     await driver.stop(address)
     assert sweep(engine, door=f"{door}-other") == 1
+
+
+async def test_a_door_that_is_killed_leaves_no_container(plain, left):
+    """Not even until the next door of its name."""
+    door = f"test-{os.getpid()}-guarded"
+    program = (
+        "import asyncio, os\n"
+        "from stagewire_local.docker_setup import opened\n"
+        "from stagewire_local.driver import ContainerSpec\n"
+        "from stagewire_local.ports import Ports\n"
+        "async def main():\n"
+        f"    driver = opened(os.environ, door={door!r}, ports=Ports())\n"
+        f"    await driver.start(ContainerSpec(hostname='primary', image={plain!r}))\n"
+        "    print('up', flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE
+    )
+    assert await process.stdout.readline() == b"up\n"
+    assert len(left(door)) == 1
+
+    process.kill()
+    await process.wait()
+
+    await until(lambda: not left(door))
 
 
 async def test_an_endpoint_heals_after_a_kill_and_requests_on_the_other_instance_are_unharmed(
