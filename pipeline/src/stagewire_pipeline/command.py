@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from stagewire_pipeline import options, show
+from stagewire_pipeline import deploy_command, options, show
 from stagewire_pipeline.child import Stages, installed
 from stagewire_pipeline.rooms import Rooms
 
@@ -181,3 +181,8 @@ def demo(  # noqa: PLR0913 (click passes one argument an option)
         Console(),
         stages(context),
     )
+
+
+main.add_command(deploy_command.push)
+main.add_command(deploy_command.deploy)
+main.add_command(deploy_command.delete)
