@@ -124,6 +124,15 @@ def stop(container: Container, *, seconds: float) -> None:
     container.stop(timeout=ceil(seconds))
 
 
+def running(container: Container) -> bool:
+    """Tell whether a container still runs, as far as the engine can say."""
+    try:
+        container.reload()
+    except FLAWS:
+        return False
+    return bool(container.status == "running")
+
+
 def environment(spec: ContainerSpec, *, blocks: Sequence[Block]) -> dict[str, str]:
     """Return what a container sees: only in company does the platform tell it its port."""
     if len(spec.siblings) <= 1:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from docker.models.containers import Container
 
-from stagewire_local.docker_container import TakenError, stop
+from stagewire_local.docker_container import TakenError, running, stop
 from stagewire_local.docker_engine import FLAWS, explained, removed
 from stagewire_local.docker_watch import Watch
 from stagewire_local.driver import Address, StartError
@@ -150,7 +150,10 @@ class Instance:
         try:
             return await self._begin(spec, image=image, volume=volume, owner=owner)
         except StartError as error:
-            # The engine's words for an owner that has ended meanwhile tell nobody anything.
+            # The engine's words for an owner that has ended meanwhile tell nobody anything; the
+            # end itself does, and is known here a moment later.
+            if not await self._do(running, owner):
+                await next(iter(self._watches.values())).ended()
             raise StartError(self._why() if self._lost else str(error)) from error
 
     async def _begin(

@@ -253,6 +253,20 @@ async def test_a_sibling_of_a_container_that_cannot_start_says_so(driver, pipe, 
     assert left() == []
 
 
+async def test_a_sibling_of_a_container_that_exits_at_once_names_it(driver, pipe, plain, model):
+    """Not the network namespace that the engine misses."""
+    one, two = pipe((plain, model(broken=b"")), plain)
+
+    first, second = await asyncio.gather(
+        driver.start(one), driver.start(two), return_exceptions=True
+    )
+    # Whether the first ended before the second could start or later, the reason is the same.
+    why = str(second) if isinstance(second, StartError) else await driver.died(second)
+
+    assert why == "was stopped with its instance: container-1 exited with code 1"
+    assert await driver.died(first) == "exited with code 1"
+
+
 async def test_a_container_that_ignores_sigterm_is_killed(drivers, up, plain, model, left):
     """After the time that the platform gives."""
     driver = drivers(limits=HASTY)
