@@ -6,14 +6,35 @@ import asyncio
 import json
 from contextlib import closing
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
 from stagewire_local.async_config import AsyncConfig
-from stagewire_local.aws import Aws, S3Objects, SnsTopics
+from stagewire_local.aws import S3Objects, SnsTopics
 from stagewire_local.storage import ObjectError, TopicError
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:good"
+
+
+class Clients:
+    """boto3's clients for one URL."""
+
+    def __init__(self, url):
+        self.session = boto3.Session("none", "none", region_name="eu-west-1")
+        self.url = url
+        self.made = {}
+
+    def of(self, service):
+        """Return the client of a service."""
+        if service not in self.made:
+            self.made[service] = self.session.client(service, endpoint_url=self.url)
+        return self.made[service]
+
+    def close(self):
+        """Close the connections."""
+        for client in self.made.values():
+            client.close()
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +43,10 @@ def aws():
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    with closing(Aws(f"http://{host}:{port}")) as found:
-        found.client("s3").create_bucket(Bucket="bucket")
+    with closing(Clients(f"http://{host}:{port}")) as found:
+        found.of("s3").create_bucket(
+            Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
         yield found
     server.stop()
 
@@ -34,7 +57,7 @@ def test_an_object_is_what_was_written(aws):
 
     asyncio.run(objects.put(location, b"1,2", content_type="text/csv; charset=utf-8"))
 
-    found = aws.client("s3").head_object(Bucket="bucket", Key="a b/ü.csv")
+    found = aws.of("s3").head_object(Bucket="bucket", Key="a b/ü.csv")
     assert asyncio.run(objects.get(location, limit=3)) == b"1,2"
     assert found["ContentType"] == "text/csv; charset=utf-8"
 
@@ -49,7 +72,7 @@ def test_an_object_is_what_was_written(aws):
 )
 def test_an_object_that_cannot_be_read_is_named(aws, location, words):
     """Whoever reads the failure learns which it was and why."""
-    aws.client("s3").put_object(Bucket="bucket", Key="large", Body=b"1234")
+    aws.of("s3").put_object(Bucket="bucket", Key="large", Body=b"1234")
 
     with pytest.raises(ObjectError, match=words) as caught:
         asyncio.run(S3Objects(aws).get(location, limit=3))
@@ -64,9 +87,9 @@ def test_a_bucket_that_is_not_there_takes_nothing(aws):
 
 
 def test_a_message_reaches_who_has_subscribed(aws):
-    """In the region of the topic, whichever the door's is."""
-    sns = aws.client("sns", region="eu-west-1")
-    sqs = aws.client("sqs", region="eu-west-1")
+    """As Lambda, a queue or an e-mail would be told."""
+    sns = aws.of("sns")
+    sqs = aws.of("sqs")
     topic = sns.create_topic(Name="good")["TopicArn"]
     queue = sqs.create_queue(QueueName="queue")["QueueUrl"]
     sns.subscribe(
