@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stagewire_local.async_config import AsyncConfig
 from stagewire_local.errors import Origin, ServiceUnavailable
 from stagewire_local.registry import State
 
@@ -46,6 +47,12 @@ class Queue:
         self._changed.set()
         if self._dispatcher is None or self._dispatcher.done():
             self._dispatcher = asyncio.create_task(self._dispatch())
+
+    def greet(self) -> None:
+        """Send the platform's test message to the endpoint's topics, in the background."""
+        config = AsyncConfig.of(self.endpoint.settings)
+        if config is not None:
+            self._spawn(self._inference.greet(config))
 
     async def close(self) -> None:
         """Forget what waits and end what runs."""

@@ -8,10 +8,20 @@ import threading
 
 import pytest
 
-from stagewire_local.async_notice import TEST
+from stagewire_local.async_inference import Inference
+from stagewire_local.async_queue import Queues
+from stagewire_local.chain import Chain
+from stagewire_local.client import Client
+from stagewire_local.fixed import FixedDriver
 from stagewire_local.limits import Limits
+from stagewire_local.registry import Endpoint
 
 INPUT = "s3://bucket/in/input-data.csv"
+OUTPUT = {"S3OutputPath": "s3://bucket/out"}
+TOPICS = {
+    "SuccessTopic": "arn:aws:sns:us-east-1:123456789012:good",
+    "ErrorTopic": "arn:aws:sns:us-east-1:123456789012:bad",
+}
 PATH = "/endpoints/pipe/async-invocations"
 
 
@@ -288,8 +298,7 @@ def test_a_store_that_takes_nothing_loses_no_other_request(asynchronous, runtime
 
 def test_without_a_failure_path_there_is_no_failure_location(asynchronous, runtime, store, stub):
     """Neither in the answer nor in the message."""
-    output = {"S3OutputPath": "s3://bucket/out"}
-    client = runtime(asynchronous(stub(status=500), output=output).url)
+    client = runtime(asynchronous(stub(status=500), output=OUTPUT).url)
 
     accepted = client.invoke_endpoint_async(EndpointName="pipe", Body=b"x")
     _, message = store.message()
@@ -360,8 +369,29 @@ def test_an_inline_body_has_a_maximum(asynchronous, client, stub):
     assert "128000" in response.json()["Message"]
 
 
-def test_the_test_message_is_the_platforms():
-    """It goes to each topic once when an endpoint is made; the shape is from the guide of 2023."""
-    assert TEST == (
-        '{"eventVersion": "1.0", "eventSource": "aws:sagemaker", "eventName": "TestNotification"}'
+def test_a_new_endpoints_topics_get_a_test_message(store, clock):
+    """Each topic once; the shape is from the guide of 2023."""
+    endpoint = Endpoint(
+        name="pipe",
+        variants=[],
+        driver=FixedDriver(),
+        settings={
+            "AsyncInferenceConfig": {"OutputConfig": {**OUTPUT, "NotificationConfig": TOPICS}}
+        },
     )
+
+    async def greet():
+        async with Client() as client:
+            chain = Chain(client=client, limits=Limits())
+            inference = Inference(chain=chain, objects=store, topics=store, clock=clock)
+            Queues(inference).of(endpoint).greet()
+            await asyncio.to_thread(store.message, 2)
+
+    asyncio.run(greet())
+
+    expected = {
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "TestNotification",
+    }
+    assert store.messages == [("good", expected), ("bad", expected)]
