@@ -4,65 +4,13 @@ import json
 import subprocess
 import sys
 
-import boto3
 import pytest
 
 from stagewire import manifest
-from stagewire.manifest import Manifest
 from stagewire.schema import schema
-from stagewire_pipeline.archive import pack
 
-RAW = schema([("size", "float64"), ("kind", "string")])
-FEATURES = schema([("size", "float32"), ("kind_a", "float32")])
-SCORE = schema([("prediction", "float32")])
+FEWER = schema([("size", "float32")])
 ROLE = "arn:aws:iam::123456789012:role/SageMaker"
-
-
-def write(out, stage, takes, gives):
-    """Pack an artifact that is a manifest and one file."""
-    folder = out / stage / "model"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "weights").write_text(stage)
-    told = Manifest(stage, takes, gives, versions={}, files=manifest.digests(folder))
-    manifest.write(folder, told)
-    pack(folder, out / f"{stage}.tar.gz")
-
-
-@pytest.fixture
-def out(tmp_path):
-    """A folder with two artifacts that fit each other."""
-    found = tmp_path / "build"
-    found.mkdir()
-    write(found, "featurizer", RAW, FEATURES)
-    write(found, "predictor", FEATURES, SCORE)
-    return found
-
-
-@pytest.fixture(scope="module")
-def url():
-    """Moto on a real socket: what AWS is around SageMaker, its SageMaker without containers."""
-    server = pytest.importorskip("moto.server", reason="moto comes with the room local/")
-    found = server.ThreadedMotoServer(port=0, verbose=False)
-    found.start()
-    host, port = found.get_host_and_port()
-    yield f"http://{host.replace('0.0.0.0', '127.0.0.1')}:{port}"  # noqa: S104 (moto's default)
-    found.stop()
-
-
-@pytest.fixture
-def aws(url):
-    """Clients of that AWS."""
-
-    def client(service):
-        return boto3.client(
-            service,
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 (nobody checks it)
-        )
-
-    return client
 
 
 @pytest.fixture
@@ -138,9 +86,9 @@ def test_no_artifacts_are_refused(run, out):
     assert "stagewire package" in ended.stderr
 
 
-def test_artifacts_that_do_not_fit_are_refused(run, out):
+def test_artifacts_that_do_not_fit_are_refused(run, out, artifact):
     """A featurizer of other columns than the predictor takes is not deployed."""
-    write(out, "featurizer", RAW, schema([("size", "float32")]))
+    artifact(out, "featurizer", FEWER)
 
     ended = run("deploy")
 

@@ -82,4 +82,5 @@ def _read(path: Path) -> list[Entry]:
 
 def _entry(data: dict[str, Any]) -> Entry:
     made = tuple(Resource(**each) for each in data["made"])
-    return Entry(**data | {"target": Target(**data["target"]), "made": made})
+    found: dict[str, Any] = {**data, "target": Target(**data["target"]), "made": made}
+    return Entry(**found)
