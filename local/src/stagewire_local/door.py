@@ -12,10 +12,20 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from stagewire_local import archive
+from stagewire_local import archive, serving
+from stagewire_local.actions import Actions
+from stagewire_local.async_inference import Inference
+from stagewire_local.async_queue import Queues
+from stagewire_local.aws import S3Objects, SnsTopics
+from stagewire_local.box import Box
+from stagewire_local.catalog import Catalog
 from stagewire_local.chain import Chain, HopAccept
 from stagewire_local.client import Client
+from stagewire_local.clients import Clients
+from stagewire_local.cloud import Cloud
+from stagewire_local.control import ControlPlane
 from stagewire_local.fixed import FixedDriver
+from stagewire_local.fleet import Fleet
 from stagewire_local.health import Health
 from stagewire_local.host import Host
 from stagewire_local.limits import Limits
@@ -23,13 +33,15 @@ from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
 from stagewire_local.registry import Registry, State
 from stagewire_local.runtime import Runtime
+from stagewire_local.serverless import Serverless
+from stagewire_local.sessions import now
+from stagewire_local.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from stagewire_local.bundle import Bundle
-    from stagewire_local.driver import Driver
     from stagewire_local.registry import Endpoint
 
 # Requests in flight get as long as the platform gives a container to stop.
@@ -75,33 +87,58 @@ class Door:
         self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]
     ) -> bool:
         """Do what `run` does in a loop that runs already, until cancelled or signalled."""
+        clients, cloud = Clients(reached(listener), region=self.region), Cloud()
         async with Client() as client:
             registry = Registry()
             health = Health(client=client, limits=self.limits)
             host = Host(registry, health=health, limits=self.limits)
-            server = uvicorn.Server(config(self._runtime(registry, client=client)))
-            process, fixed = self._process(), FixedDriver()
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            source = Source(self.root / "data", client=lambda: clients.of("s3"))
+            fleet = Fleet(self._process(), fixed=FixedDriver(), source=source)
+            actions = Actions(
+                Catalog(region=self.region),
+                registry=registry,
+                host=host,
+                driver=fleet,
+                source=source,
+            )
+            runtime = self._runtime(registry, client=client, host=host, clients=clients)
+            box = Box(runtime=runtime, control=ControlPlane(actions), cloud=cloud)
+            server = uvicorn.Server(config(box))
+            running = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 for bundle in self.bundles:
-                    driver: Driver = fixed if bundle.fixed else process
-                    host.create(bundle.name, bundle.specs, driver=driver)
-                good = await settle(host, registry, serving=serving)
+                    await serving.serve(actions, bundle)
+                good = await settle(host, registry, serving=running)
                 if good:
-                    if not serving.done():
+                    if not running.done():
                         ready(registry.all())
                     # Unlike awaiting it, waiting for a task does not cancel it along with us.
-                    await asyncio.wait([serving])
+                    await asyncio.wait([running])
                 return good
             finally:
                 server.should_exit = True
-                await asyncio.wait([serving])
+                await asyncio.wait([running])
+                await runtime.close()
                 await host.close()
-                await process.close()
+                await fleet.close()
+                clients.close()
+                cloud.close()
 
-    def _runtime(self, registry: Registry, *, client: Client) -> Runtime:
+    def _runtime(
+        self, registry: Registry, *, client: Client, host: Host, clients: Clients
+    ) -> Runtime:
         chain = Chain(client=client, limits=self.limits, hop_accept=self.hop_accept)
-        return Runtime(registry, chain=chain, region=self.region, about={"pid": os.getpid()})
+        inference = Inference(
+            chain=chain, objects=S3Objects(clients), topics=SnsTopics(clients), clock=now
+        )
+        return Runtime(
+            registry,
+            chain=chain,
+            region=self.region,
+            about={"pid": os.getpid()},
+            queues=Queues(inference, region=self.region),
+            serverless=Serverless(host, limits=self.limits),
+        )
 
     def _process(self) -> ProcessDriver:
         return ProcessDriver(
@@ -144,7 +181,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def config(app: Runtime | None) -> uvicorn.Config:
+def reached(listener: socket.socket) -> str:
+    """Return the URL at which the box's own parts reach a listening socket."""
+    address: tuple[str, int] = listener.getsockname()[:2]
+    host, port = address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- only looked up
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def config(app: Box | None) -> uvicorn.Config:
     """Configure the server: no log of its own, no headers that the platform does not send."""
     return uvicorn.Config(
         app or "",
