@@ -144,7 +144,9 @@ class Operations:
             accept=said.accept,
             passed=said.passed,
         )
-        chain = replace(self._chain, limits=limits)
+        chain = self._chain
+        if limits is not chain.limits:
+            chain = replace(chain, limits=limits)
         awake = self._serverless.held(endpoint, variant) if self._serverless else nullcontext()
         async with awake:
             with (home or variant).lease(said.target) as hops:
