@@ -94,11 +94,15 @@ def push(
     uris: dict[str, str] = {}
     for stage in STAGES:
         local = images.get(stage) or f"{pushed.REPOSITORY.format(stage=stage)}:latest"
-        uri = f"{repository(client, stage, say)}:{tag(engine, local)}"
-        engine.run("tag", local, uri)
+        place = repository(client, stage, say)
+        uri = f"{place}:{tag(engine, local)}"
         if not aws.here:
             login(client, engine, uri)
-            engine.follow("push", uri, say=partial(_named, say, stage))
+        # The content's own name is what is deployed; the other one is for people and notebooks.
+        for name in (uri, f"{place}:latest"):
+            engine.run("tag", local, name)
+            if not aws.here:
+                engine.follow("push", name, say=partial(_named, say, stage))
         say(f"{stage}: {uri}")
         uris[stage] = uri
     pushed.write(out, target, uris)
