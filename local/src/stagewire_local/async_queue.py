@@ -148,6 +148,11 @@ class Queues:
             self._queues[endpoint.name] = found
         return found
 
+    def greet(self, endpoint: Endpoint) -> None:
+        """Send a test message to the topics of an endpoint that was made or changed, if any."""
+        if AsyncConfig.of(endpoint.settings) is not None:
+            self.of(endpoint).greet()
+
     async def close(self) -> None:
         """Close all queues."""
         await asyncio.gather(*(queue.close() for queue in self._queues.values()))

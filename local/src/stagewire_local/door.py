@@ -29,6 +29,7 @@ from stagewire_local.fleet import Fleet
 from stagewire_local.health import Health
 from stagewire_local.host import Host
 from stagewire_local.limits import Limits
+from stagewire_local.logs import Logs
 from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
 from stagewire_local.registry import Registry, State
@@ -91,7 +92,9 @@ class Door:
         async with Client() as client:
             registry = Registry()
             health = Health(client=client, limits=self.limits)
-            host = Host(registry, health=health, limits=self.limits)
+            chain = Chain(client=client, limits=self.limits, hop_accept=self.hop_accept)
+            queues = self._queues(chain, clients=clients)
+            host = Host(registry, health=health, limits=self.limits, told=queues.greet)
             source = Source(self.root / "data", client=lambda: clients.of("s3"))
             fleet = Fleet(self._process(), fixed=FixedDriver(), source=source)
             actions = Actions(
@@ -101,8 +104,13 @@ class Door:
                 driver=fleet,
                 source=source,
             )
-            runtime = self._runtime(registry, client=client, host=host, clients=clients)
-            box = Box(runtime=runtime, control=ControlPlane(actions), cloud=cloud)
+            runtime = self._runtime(registry, chain=chain, host=host, queues=queues)
+            box = Box(
+                runtime=runtime,
+                control=ControlPlane(actions),
+                cloud=cloud,
+                logs=Logs(registry),
+            )
             server = uvicorn.Server(config(box))
             running = asyncio.create_task(server.serve(sockets=[listener]))
             try:
@@ -124,19 +132,19 @@ class Door:
                 clients.close()
                 cloud.close()
 
-    def _runtime(
-        self, registry: Registry, *, client: Client, host: Host, clients: Clients
-    ) -> Runtime:
-        chain = Chain(client=client, limits=self.limits, hop_accept=self.hop_accept)
+    def _queues(self, chain: Chain, *, clients: Clients) -> Queues:
         inference = Inference(
             chain=chain, objects=S3Objects(clients), topics=SnsTopics(clients), clock=now
         )
+        return Queues(inference, region=self.region)
+
+    def _runtime(self, registry: Registry, *, chain: Chain, host: Host, queues: Queues) -> Runtime:
         return Runtime(
             registry,
             chain=chain,
             region=self.region,
             about={"pid": os.getpid()},
-            queues=Queues(inference, region=self.region),
+            queues=queues,
             serverless=Serverless(host, limits=self.limits),
         )
 

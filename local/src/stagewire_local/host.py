@@ -14,7 +14,7 @@ from stagewire_local.plan import Plan, instance
 from stagewire_local.registry import Endpoint, State
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
     from stagewire_local.driver import ContainerSpec, Driver
     from stagewire_local.health import Health
@@ -35,10 +35,19 @@ class Change:
 class Host:
     """The supervisor of all endpoints: it runs in the event loop of the server."""
 
-    def __init__(self, registry: Registry, *, health: Health, limits: Limits) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        health: Health,
+        limits: Limits,
+        told: Callable[[Endpoint], None] | None = None,
+    ) -> None:
+        """`told` hears of each endpoint that is InService after it was made or changed."""
         self._registry = registry
         self._health = health
         self._limits = limits
+        self._told = told
         self._keepers: dict[str, Keeper] = {}
         self._changes: dict[str, asyncio.Task[None]] = {}
         self._removals: dict[str, asyncio.Task[None]] = {}
@@ -124,7 +133,12 @@ class Host:
             await keeper.stop(variant.instances, drain=True)
 
     def _begin(self, endpoint: Endpoint, change: Coroutine[None, None, None]) -> None:
-        self._changes[endpoint.name] = asyncio.create_task(change)
+        task = self._changes[endpoint.name] = asyncio.create_task(change)
+        task.add_done_callback(lambda done: self._tell(endpoint, done))
+
+    def _tell(self, endpoint: Endpoint, change: asyncio.Task[None]) -> None:
+        if self._told and not change.cancelled() and endpoint.state is State.IN_SERVICE:
+            self._told(endpoint)
 
     def _variants(self, name: str, plans: Sequence[Plan]) -> list[Variant]:
         return [plan.variant(lambda: self._instance(name)) for plan in plans]
