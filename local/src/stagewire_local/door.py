@@ -29,7 +29,6 @@ from stagewire_local.fleet import Fleet
 from stagewire_local.health import Health
 from stagewire_local.host import Host
 from stagewire_local.limits import Limits
-from stagewire_local.logs import Logs
 from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
 from stagewire_local.registry import Registry, State
@@ -105,12 +104,7 @@ class Door:
                 source=source,
             )
             runtime = self._runtime(registry, chain=chain, host=host, queues=queues)
-            box = Box(
-                runtime=runtime,
-                control=ControlPlane(actions),
-                cloud=cloud,
-                logs=Logs(registry),
-            )
+            box = Box(runtime=runtime, control=ControlPlane(actions), cloud=cloud)
             server = uvicorn.Server(config(box))
             running = asyncio.create_task(server.serve(sockets=[listener]))
             try:
