@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from stagewire_local.logs import PATH
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -22,16 +24,17 @@ TARGET = b"SageMaker."
 
 
 class Box:
-    """An ASGI application made of three.
+    """An ASGI application made of four.
 
     The path cannot decide: an S3 object may be called endpoints/x/invocations. The signature's
     scope does; what is not signed at all (curl, a browser) is for the runtime.
     """
 
-    def __init__(self, *, runtime: App, control: App, cloud: App) -> None:
+    def __init__(self, *, runtime: App, control: App, cloud: App, logs: App) -> None:
         self._runtime = runtime
         self._control = control
         self._cloud = cloud
+        self._logs = logs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -44,7 +47,9 @@ class Box:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if headers.get(b"x-amz-target", b"").startswith(TARGET):
             return self._control
-        return self._runtime if signed(scope, headers) in {None, OURS} else self._cloud
+        if signed(scope, headers) not in {None, OURS}:
+            return self._cloud
+        return self._logs if scope["path"].startswith(PATH) else self._runtime
 
 
 def signed(scope: Scope, headers: dict[bytes, bytes]) -> str | None:

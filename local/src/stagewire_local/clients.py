@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from threading import Lock
 from typing import Any
+
+# botocore's session variables: (in a configuration file, in the environment, default, conversion).
+OWN: dict[str, Any] = {
+    "profile": (None, [], None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 
 class Clients:
@@ -29,10 +37,14 @@ class Clients:
 
     def _make(self, service: Any) -> Any:
         import boto3
+        import botocore.session
         from botocore.config import Config
 
-        # Keys of its own, so that no profile or role of the user's machine is ever looked for.
-        session = boto3.Session("stagewire", "stagewire", region_name=self._region)
+        # Nothing of the user's: a profile that is named in the environment may not even exist.
+        own: Any = botocore.session.Session(session_vars=OWN)
+        session = boto3.Session(
+            "stagewire", "stagewire", region_name=self._region, botocore_session=own
+        )
         return session.client(
             service,
             endpoint_url=self._url,

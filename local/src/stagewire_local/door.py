@@ -29,6 +29,7 @@ from stagewire_local.fleet import Fleet
 from stagewire_local.health import Health
 from stagewire_local.host import Host
 from stagewire_local.limits import Limits
+from stagewire_local.logs import Logs
 from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
 from stagewire_local.registry import Registry, State
@@ -104,7 +105,12 @@ class Door:
                 source=source,
             )
             runtime = self._runtime(registry, chain=chain, host=host, queues=queues)
-            box = Box(runtime=runtime, control=ControlPlane(actions), cloud=cloud)
+            box = Box(
+                runtime=runtime,
+                control=ControlPlane(actions),
+                cloud=cloud,
+                logs=Logs(registry),
+            )
             server = uvicorn.Server(config(box))
             running = asyncio.create_task(server.serve(sockets=[listener]))
             try:
@@ -137,7 +143,7 @@ class Door:
             registry,
             chain=chain,
             region=self.region,
-            about={"pid": os.getpid()},
+            about={"pid": os.getpid(), "region": self.region},
             queues=queues,
             serverless=Serverless(host, limits=self.limits),
         )
