@@ -68,6 +68,13 @@ def local(context: click.Context) -> None:
     show_default=True,
     help="How long a container may take to pass /ping.",
 )
+@click.option(
+    "--driver",
+    type=click.Choice(["process", "docker"]),
+    default="process",
+    show_default=True,
+    help="What runs the containers: installed stages as processes, or any image in Docker.",
+)
 @click.option("--region", default="us-east-1", show_default=True, help="Region named in errors.")
 @click.pass_context
 def up(  # noqa: PLR0913 -- click passes one argument an option
@@ -82,6 +89,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
     hop_accept: str,
     start_seconds: float,
     region: str,
+    driver: str,
 ) -> None:
     """Start the door, and an endpoint for each --serve and --connect."""
     # `stagewire --help` loads this module and needs neither aiohttp nor uvicorn.
@@ -100,6 +108,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
         hop_accept=hop_accept,
         start_seconds=start_seconds,
         region=region,
+        driver=driver,
     )
     if detach:
         launch.background(plan, arguments=again(context))
@@ -226,6 +235,7 @@ def again(context: click.Context) -> list[str]:
     given = context.params
     words = [f"--port={given['port']}", f"--host={given['host']}", f"--region={given['region']}"]
     words += [f"--hop-accept={given['hop_accept']}", f"--start-seconds={given['start_seconds']}"]
+    words += [f"--driver={given['driver']}"]
     words += [f"--{name}={value}" for name in ("serve", "connect") for value in given[name]]
     words += [f"--env={pair}" for pair in given["pairs"]]
     return words

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from stagewire_local import archive, serving
+from stagewire_local import archive, docker_setup, serving
 from stagewire_local.actions import Actions
 from stagewire_local.async_inference import Inference
 from stagewire_local.async_queue import Queues
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stagewire_local.bundle import Bundle
+    from stagewire_local.driver import Driver
     from stagewire_local.registry import Endpoint
 
 # Requests in flight get as long as the platform gives a container to stop.
@@ -66,12 +67,13 @@ class Door:
     hop_accept: HopAccept = HopAccept.ABSENT
     region: str = "us-east-1"
     modules: Mapping[str, str] | None = None
+    driver: str = "process"  # of all images that are no URL: "process" or "docker"
     ports: Ports = field(default_factory=lambda: Ports(begin=os.getpid()))
 
     def run(self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]) -> bool:
         """Serve on a listening socket until SIGINT or SIGTERM; False if an endpoint Failed.
 
-        `ready` is called once, when every endpoint is InService.
+        `ready` is called once, when every endpoint is InService. Raises EngineError.
         """
         # uvicorn takes the signals, stops, and sends them to the handlers it found: to ours, which
         # do nothing, for the containers are still to be stopped and the exit code is to be 0.
@@ -88,6 +90,7 @@ class Door:
         self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]
     ) -> bool:
         """Do what `run` does in a loop that runs already, until cancelled or signalled."""
+        own = await asyncio.to_thread(self._own, listener.getsockname()[1])
         clients, cloud = Clients(reached(listener), region=self.region), Cloud()
         async with Client() as client:
             registry = Registry()
@@ -96,7 +99,7 @@ class Door:
             queues = self._queues(chain, clients=clients)
             host = Host(registry, health=health, limits=self.limits, told=queues.greet)
             source = Source(self.root / "data", client=lambda: clients.of("s3"))
-            fleet = Fleet(self._process(), fixed=FixedDriver(), source=source)
+            fleet = Fleet(own, fixed=FixedDriver(), source=source)
             actions = Actions(
                 Catalog(region=self.region),
                 registry=registry,
@@ -148,7 +151,12 @@ class Door:
             serverless=Serverless(host, limits=self.limits),
         )
 
-    def _process(self) -> ProcessDriver:
+    def _own(self, port: int) -> Driver:
+        """Make the driver of all images that are no URL. Raises EngineError."""
+        if self.driver == "docker":
+            return docker_setup.opened(
+                self.environ, door=f"door-{port}", ports=self.ports, limits=self.limits
+            )
         return ProcessDriver(
             self.root,
             ports=self.ports,
