@@ -149,6 +149,15 @@ def test_a_taken_port_is_one_clear_line(run, port):
     )
 
 
+def test_what_the_control_plane_refuses_is_one_clear_line(run, model, port):
+    """What is served obeys the same rules as what a caller creates."""
+    result = run("up", f"--port={port}", "--serve", f"a={model()}", f"--env=A={'x' * 33000}")
+
+    assert result.returncode == 1
+    assert "which exceeds the maximum of 32768 bytes" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_missing_engine_is_one_clear_line(run, environment, port, tmp_path):
     """It says where the engine was looked for, and what else can be done."""
     environment["DOCKER_HOST"] = f"unix://{tmp_path}/nobody.sock"

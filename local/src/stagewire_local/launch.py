@@ -17,6 +17,7 @@ from stagewire_local import report
 from stagewire_local.chain import HopAccept
 from stagewire_local.docker_setup import EngineError
 from stagewire_local.door import DRAIN_SECONDS, Door, PortTakenError, listen
+from stagewire_local.faults import ControlFault
 from stagewire_local.limits import Limits
 from stagewire_local.state import Claim
 
@@ -70,7 +71,7 @@ def foreground(plan: Launch) -> None:
     except PortTakenError as error:
         message = f"{error}{hint(plan)}"
         raise click.ClickException(message) from error
-    except EngineError as error:
+    except (EngineError, ControlFault) as error:
         raise click.ClickException(str(error)) from error
     except BlockingIOError as error:
         message = f"a door for port {plan.port} is running already{hint(plan)}"
