@@ -7,6 +7,7 @@ import io
 import json
 import os
 import socket
+import subprocess
 import sys
 import tarfile
 import threading
@@ -14,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import boto3
 import httpx
 import pytest
 import uvicorn
@@ -100,6 +102,9 @@ def opened(door):
             running["good"] = await running["task"]
         except asyncio.CancelledError:
             running["good"] = True
+        except Exception:
+            running["good"] = False
+            raise
         finally:
             ready.set()
 
@@ -218,16 +223,72 @@ def environ(**more):
     return {"PATH": os.environ["PATH"], "PYTHONPATH": path, **more}
 
 
-@pytest.fixture
-def environment(tmp_path):
-    """Give the environment of a program under test, with the stub as an installed stage."""
-    info = tmp_path / "installed" / "stub_stage-1.dist-info"
+def installed(folder):
+    """Make the environment of a program under test, with the stub as an installed stage."""
+    info = folder / "installed" / "stub_stage-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stub-stage\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[stagewire.stages]\nstub = stub_stage\n")
-    found = environ(STAGEWIRE_HOME=str(tmp_path / "home"), HOME=str(tmp_path))
+    found = environ(STAGEWIRE_HOME=str(folder / "home"), HOME=str(folder))
     found["PYTHONPATH"] += os.pathsep + str(info.parent)
     return found
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """Give the environment of a program under test, with the stub as an installed stage."""
+    return installed(tmp_path)
+
+
+@dataclass
+class Box:
+    """A running `local up` in a process of its own, and boto3's clients for it."""
+
+    url: str
+    port: int
+    environment: dict
+    made: dict = field(default_factory=dict)
+
+    def client(self, service, **more):
+        """Return boto3's client, made once unless it is to be special."""
+        if more or service not in self.made:
+            client = boto3.client(
+                service,
+                endpoint_url=self.url,
+                region_name="us-east-1",
+                aws_access_key_id="none",
+                aws_secret_access_key="none",  # noqa: S106 -- nobody checks it
+                **more,
+            )
+            self.made[(service, len(self.made)) if more else service] = client
+            return client
+        return self.made[service]
+
+
+@pytest.fixture(scope="session")
+def box(tmp_path_factory):
+    """SageMaker on this machine, empty, as `stagewire local up` starts it: one for all tests."""
+    environment = installed(tmp_path_factory.mktemp("box"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = probe.getsockname()[1]
+    words = ["up", f"--port={number}", "--start-seconds=20"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stagewire_local", *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    line = process.stdout.readline()
+    assert line.startswith("The door is open"), "the box did not start"
+    found = Box(url=f"http://127.0.0.1:{number}", port=number, environment=environment)
+    yield found
+    for client in found.made.values():
+        client.close()
+    process.terminate()
+    process.wait(timeout=60)
+    process.stdout.close()
 
 
 @pytest.fixture

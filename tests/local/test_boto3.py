@@ -5,7 +5,6 @@ from __future__ import annotations
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 
 @pytest.fixture(params=["legacy", "standard"])
@@ -95,11 +94,3 @@ def test_a_body_of_7_mb_passes(chained, runtime, stub):
     response = client.invoke_endpoint(EndpointName="pipe", Body=bytes(7 * 1024 * 1024))
 
     assert response["Body"].read() == b"ok"
-
-
-def test_an_operation_to_come_is_an_error_that_names_it(chained, runtime, stub):
-    """Not even the response stream's own parser stumbles over it."""
-    client = runtime(chained(stub()))
-
-    with pytest.raises(ClientError, match="InvokeEndpointWithResponseStream is not implemented"):
-        client.invoke_endpoint_with_response_stream(EndpointName="pipe", Body=b"x")

@@ -93,6 +93,7 @@ def alive(pid):
         (["--host", "0.0.0.0"], "--host 0.0.0.0 is for --connect only"),  # noqa: S104 -- refused
         (["--port", "0"], "0 is not in the range"),
         (["--env", "novalue"], "'novalue' is not of the form KEY=VALUE"),
+        (["--driver", "podman"], "'podman' is not one of"),
         (["--hop-accept", "text/csv"], "'text/csv' is not one of"),
     ],
 )
@@ -146,6 +147,26 @@ def test_a_taken_port_is_one_clear_line(run, port):
         f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; "
         "choose another one with --port\n"
     )
+
+
+def test_what_the_control_plane_refuses_is_one_clear_line(run, model, port):
+    """What is served obeys the same rules as what a caller creates."""
+    result = run("up", f"--port={port}", "--serve", f"a={model()}", f"--env=A={'x' * 33000}")
+
+    assert result.returncode == 1
+    assert "which exceeds the maximum of 32768 bytes" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_missing_engine_is_one_clear_line(run, environment, port, tmp_path):
+    """It says where the engine was looked for, and what else can be done."""
+    environment["DOCKER_HOST"] = f"unix://{tmp_path}/nobody.sock"
+
+    result = run("up", f"--port={port}", "--driver=docker")
+
+    assert result.returncode == 1
+    assert f"no Docker Engine answers at unix://{tmp_path}/nobody.sock" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_down_and_status_without_a_door_say_so(run, port):

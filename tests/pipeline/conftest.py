@@ -3,11 +3,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import boto3
 import pytest
 
+from stagewire import manifest
+from stagewire.manifest import Manifest
+from stagewire.schema import schema
+from stagewire_pipeline.archive import pack
 from stagewire_pipeline.child import Stages
 
 STUBS = Path(__file__).parent / "stubs"
+RAW = schema([("size", "float64"), ("kind", "string")])
+FEATURES = schema([("size", "float32"), ("kind_a", "float32")])
+SCORE = schema([("prediction", "float32")])
+TAKES = {"featurizer": RAW, "predictor": FEATURES}
 
 
 @pytest.fixture
@@ -37,3 +46,59 @@ def table(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("\n".join(["code,words,size,target", *rows]) + "\n")
     return path
+
+
+@pytest.fixture
+def artifact():
+    """What packs a stage's artifact: a manifest, and one file."""
+
+    def write(out, stage, gives):
+        _pack(out, stage, TAKES[stage], gives)
+
+    return write
+
+
+def _pack(out, stage, takes, gives):
+    folder = out / stage / "model"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "weights").write_text(stage)
+    told = Manifest(stage, takes, gives, versions={}, files=manifest.digests(folder))
+    manifest.write(folder, told)
+    pack(folder, out / f"{stage}.tar.gz")
+
+
+@pytest.fixture
+def out(tmp_path, artifact):
+    """A folder with two artifacts that fit each other."""
+    found = tmp_path / "build"
+    found.mkdir()
+    artifact(found, "featurizer", FEATURES)
+    artifact(found, "predictor", SCORE)
+    return found
+
+
+@pytest.fixture(scope="module")
+def url():
+    """Moto on a real socket: what AWS is around SageMaker, its SageMaker without containers."""
+    server = pytest.importorskip("moto.server", reason="moto comes with the room local/")
+    found = server.ThreadedMotoServer(port=0, verbose=False)
+    found.start()
+    host, port = found.get_host_and_port()
+    yield f"http://{host.replace('0.0.0.0', '127.0.0.1')}:{port}"  # noqa: S104 (moto's default)
+    found.stop()
+
+
+@pytest.fixture
+def aws(url):
+    """Clients of that AWS."""
+
+    def client(service):
+        return boto3.client(
+            service,
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 (nobody checks it)
+        )
+
+    return client

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from stagewire_local.errors import BodyTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -64,17 +65,49 @@ class Request:
         self, send: Send, *, status: int, headers: Mapping[str, str | None], body: bytes
     ) -> None:
         """Write a response; headers that are None are left out."""
-        lines = [
-            (name.lower().encode(), value.encode("utf-8", "surrogateescape"))
-            for name, value in headers.items()
-            if value is not None
-        ]
+        lines = encoded(headers)
         lines.append((b"content-length", str(len(body)).encode()))
         if self.waits:
             # The body never comes, so the next bytes on this connection would be taken for it.
             lines.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": lines})
         await send({"type": "http.response.body", "body": body})
+
+    async def stream(
+        self, send: Send, *, headers: Mapping[str, str | None], chunks: AsyncIterator[bytes]
+    ) -> None:
+        """Write a response with status 200 piece by piece, until the caller hangs up.
+
+        The body of the request must have been read.
+        """
+        await send({"type": "http.response.start", "status": 200, "headers": encoded(headers)})
+        # A server drops what is sent to a caller that has left; the container should stop too.
+        leaving = asyncio.ensure_future(self._receive())
+        writing = asyncio.create_task(write(send, chunks))
+        try:
+            await asyncio.wait([leaving, writing], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            writing.cancel()
+            await asyncio.gather(leaving, writing, return_exceptions=True)
+        if not writing.cancelled():
+            writing.result()
+
+
+async def write(send: Send, chunks: AsyncIterator[bytes]) -> None:
+    """Write the pieces of a body and its end."""
+    async for chunk in chunks:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def encoded(headers: Mapping[str, str | None]) -> list[tuple[bytes, bytes]]:
+    """Write headers as ASGI has them; those that are None are left out."""
+    return [
+        (name.lower().encode(), value.encode("utf-8", "surrogateescape"))
+        for name, value in headers.items()
+        if value is not None
+    ]
 
 
 def check(size: int, *, limit: int) -> None:

@@ -5,7 +5,8 @@ Sources and what is assumed: docs/fidelity.md. Content types are opaque here, as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,10 @@ from stagewire_local.errors import ModelError, Origin, ServiceUnavailable
 from stagewire_local.limits import MIB, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from stagewire_local.driver import Address
 
-ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 SUCCESS = 2  # the hundreds of a status that lets the request travel on
 TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container {name}. Review the "
@@ -45,21 +45,28 @@ class Hop:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Invocation:
-    """What a caller sent that reaches containers; None means that the header was absent."""
+    """What a caller sent that reaches containers; None means that the header was absent.
+
+    `passed` are the headers that every container gets as the caller wrote them.
+    """
 
     body: bytes
     content_type: str | None = None
     accept: str | None = None
-    attributes: str | None = None
+    passed: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What the last container answered, as far as the caller gets it."""
+    """What the last container answered; of its headers the caller gets those that the API has."""
 
     body: bytes
-    content_type: str | None
-    attributes: str | None
+    headers: Mapping[str, str]
+
+    @property
+    def content_type(self) -> str | None:
+        """Its media type, verbatim."""
+        return self.headers.get("Content-Type")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,33 +86,28 @@ class Chain:
         if not hops:
             message = f"Endpoint {origin.endpoint} has no containers."
             raise ServiceUnavailable(message)
-        body, content_type = invocation.body, invocation.content_type
-        answer = None
-        for place, hop in enumerate(hops):
-            last = place == len(hops) - 1
-            headers = self._headers(invocation, content_type=content_type, last=last)
-            answer = await self._ask(hop, body, headers=headers, origin=origin, last=last)
-            if answer.size > len(answer.body):
-                following = None if last else hops[place + 1].hostname
-                raise self._oversize(answer, hop=hop, following=following, origin=origin)
-            body, content_type = answer.body, answer.headers.get("Content-Type")
-        return Reply(
-            body=body,
-            content_type=content_type,
-            attributes=answer.headers.get(ATTRIBUTES) if answer else None,
-        )
+        before = await self.before(invocation, hops=hops, origin=origin)
+        answer = await self._ask(before, hops=hops, place=len(hops) - 1, origin=origin)
+        return Reply(body=answer.body, headers=answer.headers)
 
-    def _headers(
-        self, invocation: Invocation, *, content_type: str | None, last: bool
-    ) -> Mapping[str, str]:
-        headers: dict[str, str] = {}
-        if content_type is not None:
-            headers["Content-Type"] = content_type
+    async def before(
+        self, invocation: Invocation, *, hops: Sequence[Hop], origin: Origin
+    ) -> Invocation:
+        """Pass all containers but the last; return what that one is to get. Raises as `invoke`."""
+        for place in range(len(hops) - 1):
+            answer = await self._ask(invocation, hops=hops, place=place, origin=origin)
+            content_type = answer.headers.get("Content-Type")
+            invocation = replace(invocation, body=answer.body, content_type=content_type)
+        return invocation
+
+    def headers(self, invocation: Invocation, *, last: bool) -> Mapping[str, str]:
+        """Name the headers that a container gets."""
+        headers = dict(invocation.passed)
+        if invocation.content_type is not None:
+            headers["Content-Type"] = invocation.content_type
         accept = invocation.accept if last else self._between
         if accept is not None:
             headers["Accept"] = accept
-        if invocation.attributes is not None:
-            headers[ATTRIBUTES] = invocation.attributes
         return headers
 
     @property
@@ -113,30 +115,22 @@ class Chain:
         return None if self.hop_accept is HopAccept.ABSENT else self.hop_accept.value
 
     async def _ask(
-        self, hop: Hop, body: bytes, *, headers: Mapping[str, str], origin: Origin, last: bool
+        self, invocation: Invocation, *, hops: Sequence[Hop], place: int, origin: Origin
     ) -> Answer:
-        limit = self.limits.body_bytes if last else self.limits.hop_bytes
-        try:
+        hop, last = hops[place], place == len(hops) - 1
+        with faults(hop, origin=origin):
             answer = await self.client.post(
                 f"{hop.address.url}/invocations",
-                body,
-                headers=headers,
+                invocation.body,
+                headers=self.headers(invocation, last=last),
                 seconds=self.limits.reply_seconds,
-                limit=limit,
+                limit=self.limits.body_bytes if last else self.limits.hop_bytes,
             )
-        except UnreachableError as error:
-            message = f"Container {hop.hostname} of endpoint {origin.endpoint} is not reachable."
-            raise ServiceUnavailable(message) from error
-        except (LateError, LostError) as error:
-            text = (TIMED_OUT if isinstance(error, LateError) else LOST).format(name=hop.hostname)
-            raise ModelError.received(
-                0, container=hop.hostname, text=text, origin=origin
-            ) from error
         if answer.status // 100 != SUCCESS:
-            text = answer.body.decode(errors="replace")
-            raise ModelError.received(
-                answer.status, container=hop.hostname, text=text, origin=origin
-            )
+            raise refused(answer.status, answer.body, hop=hop, origin=origin)
+        if answer.size > len(answer.body):
+            following = None if last else hops[place + 1].hostname
+            raise self._oversize(answer, hop=hop, following=following, origin=origin)
         return answer
 
     def _oversize(
@@ -154,6 +148,25 @@ class Chain:
             f"{size(limit)}."
         )
         return ModelError.oversize(message, status=answer.status, origin=origin)
+
+
+@contextmanager
+def faults(hop: Hop, *, origin: Origin) -> Generator[None]:
+    """Say in the platform's words what went wrong with a container's answer."""
+    try:
+        yield
+    except UnreachableError as error:
+        message = f"Container {hop.hostname} of endpoint {origin.endpoint} is not reachable."
+        raise ServiceUnavailable(message) from error
+    except (LateError, LostError) as error:
+        text = (TIMED_OUT if isinstance(error, LateError) else LOST).format(name=hop.hostname)
+        raise ModelError.received(0, container=hop.hostname, text=text, origin=origin) from error
+
+
+def refused(status: int, body: bytes, *, hop: Hop, origin: Origin) -> ModelError:
+    """Quote a container that answered, but not with 2xx."""
+    text = body.decode(errors="replace")
+    return ModelError.received(status, container=hop.hostname, text=text, origin=origin)
 
 
 def size(limit: int) -> str:

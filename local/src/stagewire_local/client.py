@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
     from types import TracebackType
 
 # Seen in containers' access logs on the platform in 2019-20; nobody published a newer one.
@@ -48,6 +49,26 @@ class Answer:
     size: int
 
 
+class Stream:
+    """An answer whose body is still on its way."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body as it comes, waiting for nothing. Raises LostError or LateError."""
+        with translated():
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+
+    async def read(self, *, limit: int) -> bytes:
+        """Read the body to its end and keep `limit` bytes. Raises LostError or LateError."""
+        with translated():
+            return (await read(self._response, limit=limit))[0]
+
+
 class Client:
     """One pool of kept-alive connections to all containers."""
 
@@ -76,6 +97,21 @@ class Client:
             "POST", url, body=body, headers=headers, seconds=seconds, limit=limit
         )
 
+    @asynccontextmanager
+    async def stream(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], seconds: float
+    ) -> AsyncGenerator[Stream]:
+        """Send a body and give the answer when its head is there; `seconds` are for all of it.
+
+        Raises UnreachableError, LostError or LateError. Who leaves early ends the connection.
+        """
+        with translated():
+            response = await self._begin("POST", url, body=body, headers=headers, seconds=seconds)
+        try:
+            yield Stream(response)
+        finally:
+            response.close()
+
     async def ping(self, url: str, *, seconds: float) -> int | None:
         """GET a health route and return its status, or None without an answer in time."""
         try:
@@ -96,23 +132,30 @@ class Client:
         seconds: float,
         limit: int,
     ) -> Answer:
-        try:
-            async with self._session.request(
-                method,
-                url,
-                data=io.BytesIO(body) if body and len(body) > AT_ONCE else body,
-                headers={"User-Agent": USER_AGENT, **headers},
-                timeout=aiohttp.ClientTimeout(total=seconds),
-                allow_redirects=False,
+        with translated():
+            async with await self._begin(
+                method, url, body=body, headers=headers, seconds=seconds
             ) as response:
                 kept, size = await read(response, limit=limit)
                 return Answer(response.status, response.headers, kept, size)
-        except TimeoutError as error:
-            raise LateError(str(error)) from error
-        except aiohttp.ClientConnectorError as error:
-            raise UnreachableError(str(error)) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise LostError(str(error)) from error
+
+    async def _begin(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        seconds: float,
+    ) -> aiohttp.ClientResponse:
+        return await self._session.request(
+            method,
+            url,
+            data=io.BytesIO(body) if body and len(body) > AT_ONCE else body,
+            headers={"User-Agent": USER_AGENT, **headers},
+            timeout=aiohttp.ClientTimeout(total=seconds),
+            allow_redirects=False,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -126,6 +169,19 @@ class Client:
         await self._session.close()
         # aiohttp closes its transports in the next turns of the loop.
         await asyncio.sleep(0)
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn what aiohttp raises into this module's words."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise LateError(str(error)) from error
+    except aiohttp.ClientConnectorError as error:
+        raise UnreachableError(str(error)) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise LostError(str(error)) from error
 
 
 async def read(response: aiohttp.ClientResponse, *, limit: int) -> tuple[bytes, int]:

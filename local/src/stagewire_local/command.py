@@ -1,9 +1,10 @@
-"""The commands `stagewire local up|down|status`: SageMaker on this machine."""
+"""The commands `stagewire local up|down|status|logs|run|env`: SageMaker on this machine."""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -67,6 +68,13 @@ def local(context: click.Context) -> None:
     show_default=True,
     help="How long a container may take to pass /ping.",
 )
+@click.option(
+    "--driver",
+    type=click.Choice(["process", "docker"]),
+    default="process",
+    show_default=True,
+    help="What runs the containers: installed stages as processes, or any image in Docker.",
+)
 @click.option("--region", default="us-east-1", show_default=True, help="Region named in errors.")
 @click.pass_context
 def up(  # noqa: PLR0913 -- click passes one argument an option
@@ -81,6 +89,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
     hop_accept: str,
     start_seconds: float,
     region: str,
+    driver: str,
 ) -> None:
     """Start the door, and an endpoint for each --serve and --connect."""
     # `stagewire --help` loads this module and needs neither aiohttp nor uvicorn.
@@ -99,6 +108,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
         hop_accept=hop_accept,
         start_seconds=start_seconds,
         region=region,
+        driver=driver,
     )
     if detach:
         launch.background(plan, arguments=again(context))
@@ -131,6 +141,55 @@ def status(*, port: int, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=2))
     else:
         report.show(found)
+
+
+@local.command()
+@click.argument("endpoint")
+@click.option("--container", help="Only this container's lines, by its hostname.")
+@PORT
+def logs(*, endpoint: str, container: str | None, port: int) -> None:
+    """Print the last lines that the containers of an endpoint wrote."""
+    from stagewire_local import report
+
+    report.lines(port, endpoint=endpoint, container=container)
+
+
+@local.command(context_settings={"ignore_unknown_options": True})
+@PORT
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD")
+@click.pass_context
+def run(context: click.Context, *, port: int, words: tuple[str, ...]) -> None:
+    """Run any program against this machine instead of AWS."""
+    from stagewire_local.program import merged
+
+    environ = environment(context)
+    try:
+        # The program takes this one's place, and with it all signals and the exit code.
+        os.execvpe(words[0], words, merged(environ, needed(environ, port=port)))  # noqa: S606 -- the user's own command
+    except OSError as error:
+        message = f"cannot run {words[0]}: {error.strerror}"
+        raise click.ClickException(message) from error
+
+
+@local.command()
+@PORT
+@click.pass_context
+def env(context: click.Context, *, port: int) -> None:
+    """Print the same for a shell: eval "$(stagewire local env)"."""
+    for key, value in needed(environment(context), port=port).items():
+        click.echo(f"unset {key}" if value is None else f"export {key}={shlex.quote(value)}")
+
+
+def needed(environ: Mapping[str, str], *, port: int) -> dict[str, str | None]:
+    """Ask the door at a port what a program needs. Raises ClickException without one."""
+    from stagewire_local import report
+    from stagewire_local.program import variables
+
+    found = report.fetch(port)
+    if found is None:
+        message = f"no door answers on 127.0.0.1:{port}; start one with: stagewire local up"
+        raise click.ClickException(message)
+    return variables(environ, port=port, region=found["region"])
 
 
 def environment(context: click.Context) -> Mapping[str, str]:
@@ -176,6 +235,7 @@ def again(context: click.Context) -> list[str]:
     given = context.params
     words = [f"--port={given['port']}", f"--host={given['host']}", f"--region={given['region']}"]
     words += [f"--hop-accept={given['hop_accept']}", f"--start-seconds={given['start_seconds']}"]
+    words += [f"--driver={given['driver']}"]
     words += [f"--{name}={value}" for name in ("serve", "connect") for value in given[name]]
     words += [f"--env={pair}" for pair in given["pairs"]]
     return words

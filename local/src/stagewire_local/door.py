@@ -12,17 +12,31 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from stagewire_local import archive
+from stagewire_local import archive, docker_setup, serving
+from stagewire_local.actions import Actions
+from stagewire_local.async_inference import Inference
+from stagewire_local.async_queue import Queues
+from stagewire_local.aws import S3Objects, SnsTopics
+from stagewire_local.box import Box
+from stagewire_local.catalog import Catalog
 from stagewire_local.chain import Chain, HopAccept
 from stagewire_local.client import Client
+from stagewire_local.clients import Clients
+from stagewire_local.cloud import Cloud
+from stagewire_local.control import ControlPlane
 from stagewire_local.fixed import FixedDriver
+from stagewire_local.fleet import Fleet
 from stagewire_local.health import Health
 from stagewire_local.host import Host
 from stagewire_local.limits import Limits
+from stagewire_local.logs import Logs
 from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
 from stagewire_local.registry import Registry, State
 from stagewire_local.runtime import Runtime
+from stagewire_local.serverless import Serverless
+from stagewire_local.sessions import now
+from stagewire_local.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,12 +67,13 @@ class Door:
     hop_accept: HopAccept = HopAccept.ABSENT
     region: str = "us-east-1"
     modules: Mapping[str, str] | None = None
+    driver: str = "process"  # of all images that are no URL: "process" or "docker"
     ports: Ports = field(default_factory=lambda: Ports(begin=os.getpid()))
 
     def run(self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]) -> bool:
         """Serve on a listening socket until SIGINT or SIGTERM; False if an endpoint Failed.
 
-        `ready` is called once, when every endpoint is InService.
+        `ready` is called once, when every endpoint is InService. Raises EngineError.
         """
         # uvicorn takes the signals, stops, and sends them to the handlers it found: to ours, which
         # do nothing, for the containers are still to be stopped and the exit code is to be 0.
@@ -75,35 +90,73 @@ class Door:
         self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]
     ) -> bool:
         """Do what `run` does in a loop that runs already, until cancelled or signalled."""
+        own = await asyncio.to_thread(self._own, listener.getsockname()[1])
+        clients, cloud = Clients(reached(listener), region=self.region), Cloud()
         async with Client() as client:
             registry = Registry()
             health = Health(client=client, limits=self.limits)
-            host = Host(registry, health=health, limits=self.limits)
-            server = uvicorn.Server(config(self._runtime(registry, client=client)))
-            process, fixed = self._process(), FixedDriver()
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            chain = Chain(client=client, limits=self.limits, hop_accept=self.hop_accept)
+            queues = self._queues(chain, clients=clients)
+            host = Host(registry, health=health, limits=self.limits, told=queues.greet)
+            source = Source(self.root / "data", client=lambda: clients.of("s3"))
+            fleet = Fleet(own, fixed=FixedDriver(), source=source)
+            actions = Actions(
+                Catalog(region=self.region),
+                registry=registry,
+                host=host,
+                driver=fleet,
+                source=source,
+            )
+            runtime = self._runtime(registry, chain=chain, host=host, queues=queues)
+            box = Box(
+                runtime=runtime,
+                control=ControlPlane(actions),
+                cloud=cloud,
+                logs=Logs(registry),
+            )
+            server = uvicorn.Server(config(box))
+            running = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 for bundle in self.bundles:
-                    driver: Driver = fixed if bundle.fixed else process
-                    host.create(bundle.name, bundle.specs, driver=driver)
-                good = await settle(host, registry, serving=serving)
+                    await serving.serve(actions, bundle)
+                good = await settle(host, registry, serving=running)
                 if good:
-                    if not serving.done():
+                    if not running.done():
                         ready(registry.all())
                     # Unlike awaiting it, waiting for a task does not cancel it along with us.
-                    await asyncio.wait([serving])
+                    await asyncio.wait([running])
                 return good
             finally:
                 server.should_exit = True
-                await asyncio.wait([serving])
+                await asyncio.wait([running])
+                await runtime.close()
                 await host.close()
-                await process.close()
+                await fleet.close()
+                clients.close()
+                cloud.close()
 
-    def _runtime(self, registry: Registry, *, client: Client) -> Runtime:
-        chain = Chain(client=client, limits=self.limits, hop_accept=self.hop_accept)
-        return Runtime(registry, chain=chain, region=self.region, about={"pid": os.getpid()})
+    def _queues(self, chain: Chain, *, clients: Clients) -> Queues:
+        inference = Inference(
+            chain=chain, objects=S3Objects(clients), topics=SnsTopics(clients), clock=now
+        )
+        return Queues(inference, region=self.region)
 
-    def _process(self) -> ProcessDriver:
+    def _runtime(self, registry: Registry, *, chain: Chain, host: Host, queues: Queues) -> Runtime:
+        return Runtime(
+            registry,
+            chain=chain,
+            region=self.region,
+            about={"pid": os.getpid(), "region": self.region},
+            queues=queues,
+            serverless=Serverless(host, limits=self.limits),
+        )
+
+    def _own(self, port: int) -> Driver:
+        """Make the driver of all images that are no URL. Raises EngineError."""
+        if self.driver == "docker":
+            return docker_setup.opened(
+                self.environ, door=f"door-{port}", ports=self.ports, limits=self.limits
+            )
         return ProcessDriver(
             self.root,
             ports=self.ports,
@@ -144,7 +197,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def config(app: Runtime | None) -> uvicorn.Config:
+def reached(listener: socket.socket) -> str:
+    """Return the URL at which the box's own parts reach a listening socket."""
+    address: tuple[str, int] = listener.getsockname()[:2]
+    host, port = address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- only looked up
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def config(app: Box | None) -> uvicorn.Config:
     """Configure the server: no log of its own, no headers that the platform does not send."""
     return uvicorn.Config(
         app or "",

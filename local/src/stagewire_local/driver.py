@@ -18,14 +18,19 @@ class StartError(Exception):
 class ContainerSpec:
     """What a container is made from: the part of a ContainerDefinition that hosting needs.
 
-    `model_data` is a local model.tar.gz; `instance` groups the containers that share a host.
+    `model_data` is a local model.tar.gz, `model_url` where it is to come from; `instance` groups the containers that share a host, and
+    `siblings` are the hostnames of all of them in order, its own among them (none: it is alone).
+    `instance_type` is the platform's, for drivers that can limit cpu and memory.
     """
 
     hostname: str
     image: str
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     model_data: Path | None = None
+    model_url: str | None = None
     instance: str = "instance-1"
+    siblings: tuple[str, ...] = ()
+    instance_type: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
     RuntimeFault
     ├── ValidationError                400
     │   └── BodyTooLargeError               413, reported as ValidationError
+    ├── ThrottlingException            400
     ├── UnknownOperationException      404
     ├── ModelError                     424
     ├── ModelNotReadyException         429
@@ -85,6 +86,16 @@ class BodyTooLargeError(ValidationError):
     """The request's body is larger than the runtime takes; the status is assumed."""
 
     status = 413
+
+
+class ThrottlingException(RuntimeFault):
+    """More requests at once than a serverless endpoint takes; every SDK tries again.
+
+    Status: the API reference's page of common errors, and what callers of the platform report.
+    """
+
+    status = 400
+    kind = "ThrottlingException"
 
 
 class UnknownOperationException(RuntimeFault):

@@ -1,179 +1,215 @@
-"""Brings endpoints up, keeps their containers alive, and takes them down again."""
+"""Brings endpoints up, changes them while they serve, and takes them down again."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
-from stagewire_local.driver import StartError
-from stagewire_local.registry import VARIANT, Container, Endpoint, Instance, State, Variant
+from stagewire_local.keeper import Keeper
+from stagewire_local.plan import Plan, instance
+from stagewire_local.registry import Endpoint, State
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
     from stagewire_local.driver import ContainerSpec, Driver
     from stagewire_local.health import Health
     from stagewire_local.limits import Limits
-    from stagewire_local.registry import Registry
-
-FIRST_BACKOFF = 0.1  # a stage that died once is back at once
-SETTLED_SECONDS = 60.0  # one that then lived this long starts again with the shortest wait
-REASON_CHARS = 1024  # botocore sagemaker: shape FailureReason, max 1024
-LAST_LINES = 20  # of a failed container's log, for whoever reports the failure
-# Containers that fail for one reason fail together; wait this long to name all of them.
-TOGETHER_SECONDS = 0.2
+    from stagewire_local.registry import Registry, Variant
 
 log = logging.getLogger("stagewire.local.host")
 
 
-class LaunchError(Exception):
-    """A container did not become healthy when its endpoint was created."""
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What UpdateEndpointWeightsAndCapacities wants of a variant; None leaves it as it is."""
+
+    weight: float | None = None
+    count: int | None = None
 
 
 class Host:
     """The supervisor of all endpoints: it runs in the event loop of the server."""
 
-    def __init__(self, registry: Registry, *, health: Health, limits: Limits) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        health: Health,
+        limits: Limits,
+        told: Callable[[Endpoint], None] | None = None,
+    ) -> None:
+        """`told` hears of each endpoint that is InService after it was made or changed."""
         self._registry = registry
         self._health = health
         self._limits = limits
-        self._launches: dict[str, asyncio.Task[None]] = {}
-        self._keepers: dict[str, list[asyncio.Task[None]]] = {}
+        self._told = told
+        self._keepers: dict[str, Keeper] = {}
+        self._changes: dict[str, asyncio.Task[None]] = {}
+        self._removals: dict[str, asyncio.Task[None]] = {}
+        # Never started anew, so that an instance's name is unique for as long as the door runs.
+        self._numbers: dict[str, Iterator[int]] = defaultdict(lambda: count(1))
 
     def create(
         self, name: str, specs: Sequence[ContainerSpec], *, driver: Driver, count: int = 1
     ) -> Endpoint:
-        """Register an endpoint as Creating and start `count` instances in the background.
+        """Open an endpoint of one variant. Raises ValidationError for a name that is taken."""
+        return self.open(name, [Plan(specs=specs, count=count)], driver=driver)
+
+    def open(
+        self,
+        name: str,
+        plans: Sequence[Plan],
+        *,
+        driver: Driver,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Endpoint:
+        """Register an endpoint as Creating and start its instances in the background.
 
         Raises ValidationError for a name that is taken.
         """
-        instances = [instance(f"{name}-{place}", specs) for place in range(1, count + 1)]
-        variant = Variant(name=VARIANT, instances=instances)
-        endpoint = Endpoint(name=name, variants=[variant], driver=driver)
+        endpoint = Endpoint(
+            name=name, variants=self._variants(name, plans), driver=driver, settings=settings or {}
+        )
         self._registry.add(endpoint)
-        self._launches[name] = asyncio.create_task(self._launch(endpoint))
+        self._keepers[name] = Keeper(driver, health=self._health, limits=self._limits)
+        self._begin(endpoint, self._launch(endpoint))
         return endpoint
 
+    def update(self, name: str, plans: Sequence[Plan], *, settings: Mapping[str, Any]) -> None:
+        """Exchange all instances in the background; the old ones go when the new are healthy."""
+        endpoint = self._registry.find(name)
+        endpoint.enter(State.UPDATING)
+        self._begin(
+            endpoint, self._exchange(endpoint, self._variants(name, plans), settings=settings)
+        )
+
+    def scale(self, name: str, changes: Mapping[str, Change]) -> None:
+        """Change weights and numbers of instances in the background, by variant."""
+        endpoint = self._registry.find(name)
+        endpoint.enter(State.UPDATING)
+        self._begin(endpoint, self._resize(endpoint, changes))
+
     async def settled(self, name: str) -> None:
-        """Wait until an endpoint is InService or Failed."""
-        await asyncio.wait([self._launches[name]])
+        """Wait until an endpoint is neither Creating nor Updating."""
+        await asyncio.wait([self._changes[name]])
 
     async def all_settled(self) -> None:
-        """Wait until no endpoint is Creating."""
-        for name in list(self._launches):
+        """Wait until no endpoint is Creating or Updating."""
+        for name in list(self._changes):
             await self.settled(name)
+
+    def remove(self, name: str) -> None:
+        """Do what `delete` does in the background. Raises ValidationError."""
+        self._registry.find(name).enter(State.DELETING)
+        self._removals[name] = asyncio.create_task(self._delete(name))
 
     async def delete(self, name: str) -> None:
         """Stop an endpoint's containers and forget it. Raises ValidationError."""
-        endpoint = self._registry.find(name)
-        endpoint.state = State.DELETING
-        tasks = [self._launches.pop(name), *self._keepers.pop(name, [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        await self._stop(endpoint)
-        self._registry.remove(name)
+        if name not in self._removals:
+            self.remove(name)
+        await asyncio.wait([self._removals[name]])
 
     async def close(self) -> None:
         """Delete every endpoint, all at once."""
         await asyncio.gather(*(self.delete(each.name) for each in self._registry.all()))
 
+    async def wake(self, endpoint: Endpoint, variant: Variant) -> str | None:
+        """Start the containers of a variant that rests; return None when all are healthy."""
+        keeper = self._keepers[endpoint.name]
+        reason = await keeper.start([variant])
+        if endpoint.state is State.DELETING:
+            await keeper.stop(variant.instances)
+        return reason
+
+    async def rest(self, endpoint: Endpoint, variant: Variant) -> None:
+        """Stop the containers of a variant that nobody asks, until it is woken."""
+        keeper = self._keepers.get(endpoint.name)
+        if keeper is not None:
+            await keeper.stop(variant.instances, drain=True)
+
+    def _begin(self, endpoint: Endpoint, change: Coroutine[None, None, None]) -> None:
+        task = self._changes[endpoint.name] = asyncio.create_task(change)
+        task.add_done_callback(lambda done: self._tell(endpoint, done))
+
+    def _tell(self, endpoint: Endpoint, change: asyncio.Task[None]) -> None:
+        if self._told and not change.cancelled() and endpoint.state is State.IN_SERVICE:
+            self._told(endpoint)
+
+    def _variants(self, name: str, plans: Sequence[Plan]) -> list[Variant]:
+        return [plan.variant(lambda: self._instance(name)) for plan in plans]
+
+    def _instance(self, name: str) -> str:
+        return f"{name}-{next(self._numbers[name])}"
+
     async def _launch(self, endpoint: Endpoint) -> None:
-        tasks = [
-            asyncio.create_task(self._open(container, endpoint=endpoint))
-            for container in endpoint.containers()
-        ]
-        try:
-            _, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            if waiting:
-                await asyncio.wait(waiting, timeout=TOGETHER_SECONDS)
-        finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-        if not any(isinstance(result, BaseException) for result in results):
-            self._keepers[endpoint.name] = [
-                asyncio.create_task(self._keep(container, endpoint=endpoint))
-                for container in endpoint.containers()
-            ]
-            endpoint.state = State.IN_SERVICE
+        reason = await self._keepers[endpoint.name].start(endpoint.variants)
+        if reason is None:
+            endpoint.enter(State.IN_SERVICE)
             log.info("endpoint %s is InService", endpoint.name)
             return
-        endpoint.failure_reason = failure(endpoint, results)
-        endpoint.state = State.FAILED
-        log.error("endpoint %s Failed: %s", endpoint.name, endpoint.failure_reason)
-        await self._stop(endpoint)
+        endpoint.enter(State.FAILED, reason=reason)
+        log.error("endpoint %s Failed: %s", endpoint.name, reason)
 
-    async def _open(self, container: Container, *, endpoint: Endpoint) -> None:
-        """Start one container and wait until it is healthy. Raises LaunchError."""
-        driver = endpoint.driver
-        try:
-            container.address = await driver.start(container.spec)
-        except StartError as error:
-            container.trouble = str(error)
-            raise LaunchError(container.trouble) from error
-        name = f"{endpoint.name}/{container.spec.hostname}"
-        trouble = await self._health.ready(container.address, driver=driver, name=name)
-        if trouble is not None:
-            container.trouble = trouble
-            container.last_lines = driver.logs(container.address)[-LAST_LINES:]
-            raise LaunchError(trouble)
-        container.healthy = True
+    async def _exchange(
+        self, endpoint: Endpoint, variants: list[Variant], *, settings: Mapping[str, Any]
+    ) -> None:
+        keeper = self._keepers[endpoint.name]
+        reason = await keeper.start(variants)
+        if reason is None:
+            old = [each for variant in endpoint.variants for each in variant.instances]
+            endpoint.variants, endpoint.settings = variants, settings
+            await keeper.stop(old, drain=True)
+            log.info("endpoint %s is updated", endpoint.name)
+        else:
+            log.error("endpoint %s stays as it was: %s", endpoint.name, reason)
+        endpoint.enter(State.IN_SERVICE, reason=reason)
 
-    async def _keep(self, container: Container, *, endpoint: Endpoint) -> None:
-        """Replace one container whenever it is lost, for as long as the endpoint lives."""
-        loop = asyncio.get_running_loop()
-        name = f"{endpoint.name}/{container.spec.hostname}"
-        backoff = FIRST_BACKOFF
-        while True:
-            if container.healthy and container.address is not None:
-                since = loop.time()
-                trouble = await self._health.lost(container.address, driver=endpoint.driver)
-                container.trouble = trouble
-                container.last_lines = endpoint.driver.logs(container.address)[-LAST_LINES:]
-                if loop.time() - since > SETTLED_SECONDS:
-                    backoff = FIRST_BACKOFF
-            log.error("%s %s; restarting it in %g s", name, container.trouble, backoff)
-            await self._close(container, driver=endpoint.driver)
-            await asyncio.sleep(backoff)
-            backoff = min(2 * backoff, self._limits.backoff_seconds)
-            container.restarts += 1
-            try:
-                await self._open(container, endpoint=endpoint)
-            except LaunchError:
-                continue  # its trouble is recorded, and logged with the next wait
-            log.warning("%s is healthy again", name)
+    async def _resize(self, endpoint: Endpoint, changes: Mapping[str, Change]) -> None:
+        reasons: list[str] = []
+        for variant in endpoint.variants:
+            change = changes.get(variant.name, Change())
+            reason = None
+            if change.count is not None:
+                reason = await self._count(variant, change.count, endpoint=endpoint)
+            if reason is not None:
+                reasons.append(reason)
+            elif change.weight is not None:
+                variant.weight = change.weight
+        endpoint.enter(State.IN_SERVICE, reason=" ".join(reasons) or None)
 
-    async def _stop(self, endpoint: Endpoint) -> None:
-        closes: list[Coroutine[None, None, None]] = [
-            self._close(container, driver=endpoint.driver) for container in endpoint.containers()
+    async def _count(self, variant: Variant, number: int, *, endpoint: Endpoint) -> str | None:
+        keeper = self._keepers[endpoint.name]
+        surplus = variant.instances[number:]
+        if surplus:
+            del variant.instances[number:]
+            await keeper.stop(surplus, drain=True)
+            return None
+        specs = specs_of(variant)
+        new = [
+            instance(self._instance(endpoint.name), specs)
+            for _ in range(number - len(variant.instances))
         ]
-        await asyncio.gather(*closes)
+        reason = await keeper.start([replace(variant, instances=new)])
+        if reason is None:
+            variant.instances.extend(new)
+        return reason
 
-    async def _close(self, container: Container, *, driver: Driver) -> None:
-        container.healthy = False
-        address, container.address = container.address, None
-        if address is not None:
-            await driver.stop(address)
+    async def _delete(self, name: str) -> None:
+        endpoint = self._registry.find(name)
+        change = self._changes.pop(name)
+        change.cancel()
+        await asyncio.wait([change])
+        instances = [each for variant in endpoint.variants for each in variant.instances]
+        await self._keepers.pop(name).stop(instances)
+        self._registry.remove(name)
+        del self._removals[name]
 
 
-def instance(name: str, specs: Sequence[ContainerSpec]) -> Instance:
-    """Make one copy of all containers."""
-    return Instance(
-        id=name, containers=[Container(spec=replace(spec, instance=name)) for spec in specs]
-    )
-
-
-def failure(endpoint: Endpoint, results: Sequence[BaseException | None]) -> str:
-    """Say which containers failed in the platform's words, and why in ours."""
-    reasons = [
-        f"The {container.spec.hostname} container for production variant {VARIANT} did not pass "
-        "the ping health check. Please check CloudWatch logs for this endpoint. "
-        f"({container.trouble})"
-        for container in endpoint.containers()
-        if container.trouble is not None
-    ]
-    # Without a trouble of a container it is our own fault; hide nothing.
-    return (" ".join(reasons) or f"{[each for each in results if each]}")[:REASON_CHARS]
+def specs_of(variant: Variant) -> list[ContainerSpec]:
+    """Return what the containers of a variant are made from."""
+    return [container.spec for container in variant.instances[0].containers]

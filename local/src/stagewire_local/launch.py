@@ -15,7 +15,9 @@ import click
 
 from stagewire_local import report
 from stagewire_local.chain import HopAccept
+from stagewire_local.docker_setup import EngineError
 from stagewire_local.door import DRAIN_SECONDS, Door, PortTakenError, listen
+from stagewire_local.faults import ControlFault
 from stagewire_local.limits import Limits
 from stagewire_local.state import Claim
 
@@ -43,6 +45,7 @@ class Launch:
     hop_accept: str
     start_seconds: float
     region: str
+    driver: str
 
 
 def foreground(plan: Launch) -> None:
@@ -56,6 +59,7 @@ def foreground(plan: Launch) -> None:
         limits=Limits(start_seconds=plan.start_seconds),
         hop_accept=HopAccept(plan.hop_accept),
         region=plan.region,
+        driver=plan.driver,
     )
 
     def ready(endpoints: Sequence[Endpoint]) -> None:
@@ -67,6 +71,8 @@ def foreground(plan: Launch) -> None:
     except PortTakenError as error:
         message = f"{error}{hint(plan)}"
         raise click.ClickException(message) from error
+    except (EngineError, ControlFault) as error:
+        raise click.ClickException(str(error)) from error
     except BlockingIOError as error:
         message = f"a door for port {plan.port} is running already{hint(plan)}"
         raise click.ClickException(message) from error

@@ -31,3 +31,18 @@ class Limits:
     backoff_seconds: float = 10.0
     message_chars: int = 2048  # botocore sagemaker-runtime: shape Message, max 2048
     attributes_chars: int = 1024  # shape CustomAttributesHeader, max 1024
+    stream_seconds: float = (
+        480.0  # 8 minutes for a streamed answer (your-algorithms-inference-code)
+    )
+    # Asynchronous: 1 GB each way (async-inference), binary assumed; inline bodies by botocore's
+    # shape, and responses in notifications by IncludeInferenceResponseIn ("128 KB", binary assumed).
+    async_bytes: int = 1024 * MIB
+    inline_bytes: int = 128_000
+    notice_bytes: int = 128 * 1024
+    serverless_bytes: int = 4 * MIB  # each way (serverless-endpoints); binary assumed
+    # How long a request waits for a cold start; the platform's own number is not documented, and
+    # it would be over after the 60 s of an invocation anyhow.
+    cold_seconds: float = 60.0
+    # Without requests a serverless endpoint is scaled to zero, "after a period" that nobody
+    # documents; 5 minutes keep a notebook's cells warm.
+    idle_seconds: float = 300.0

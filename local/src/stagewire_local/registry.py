@@ -1,95 +1,43 @@
-"""The endpoints of this machine, by name: variants, instances, containers, states, counts."""
+"""The endpoints of this machine, by name: their states, variants and counts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from stagewire_local.chain import Hop
-from stagewire_local.errors import ACCOUNT, ServiceUnavailable, ValidationError
+from stagewire_local.errors import ACCOUNT, ValidationError
+from stagewire_local.variant import VARIANT, Container, Instance, Variant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from stagewire_local.driver import Address, ContainerSpec, Driver
+    from stagewire_local.driver import Driver
 
-VARIANT = "AllTraffic"  # what every SDK calls the only variant
+__all__ = ["VARIANT", "Container", "Endpoint", "Instance", "Registry", "State", "Variant"]
 
 
 class State(StrEnum):
     """The platform's states of an endpoint that this machine has."""
 
     CREATING = "Creating"
+    UPDATING = "Updating"
     IN_SERVICE = "InService"
     FAILED = "Failed"
     DELETING = "Deleting"
 
 
-@dataclass(kw_only=True)
-class Container:
-    """A container of an instance; `address` is None while there is no process behind it."""
-
-    spec: ContainerSpec
-    address: Address | None = None
-    healthy: bool = False
-    restarts: int = 0
-    trouble: str | None = None
-    last_lines: Sequence[str] = ()  # of the log, when it was last in trouble
-
-    def status(self) -> dict[str, Any]:
-        """Describe it for `/_stagewire/status`."""
-        return {
-            "hostname": self.spec.hostname,
-            "image": self.spec.image,
-            "url": self.address.url if self.address else None,
-            "healthy": self.healthy,
-            "restarts": self.restarts,
-            "trouble": self.trouble,
-            "last_lines": list(self.last_lines),
-        }
-
-
-@dataclass(kw_only=True)
-class Instance:
-    """One copy of all containers of a model."""
-
-    id: str
-    containers: list[Container]
-
-    def hops(self) -> list[Hop] | None:
-        """Return where a request goes, or None while some container is not healthy."""
-        hops = [
-            Hop(hostname=container.spec.hostname, address=container.address)
-            for container in self.containers
-            if container.healthy and container.address is not None
-        ]
-        return hops if len(hops) == len(self.containers) else None
-
-
-@dataclass(kw_only=True)
-class Variant:
-    """A production variant: instances that requests go round."""
-
-    name: str
-    instances: list[Instance]
-    turn: Iterator[int] = field(default_factory=count)
-
-    def route(self) -> list[Hop]:
-        """Choose the next healthy instance. Raises ServiceUnavailable when there is none."""
-        start = next(self.turn)
-        for step in range(len(self.instances)):
-            hops = self.instances[(start + step) % len(self.instances)].hops()
-            if hops is not None:
-                return hops
-        message = f"No instance of variant {self.name} is healthy at the moment. Try again."
-        raise ServiceUnavailable(message)
+# While an update goes on the instances before it answer.
+INVOCABLE = (State.IN_SERVICE, State.UPDATING)
 
 
 @dataclass(kw_only=True)
 class Endpoint:
-    """An endpoint with its state and what it has counted."""
+    """An endpoint with its state and what it has counted.
+
+    `settings` is its EndpointConfig, as the API was given it.
+    """
 
     name: str
     variants: list[Variant]
@@ -98,6 +46,15 @@ class Endpoint:
     failure_reason: str | None = None
     requests: int = 0
     errors: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    modified: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def enter(self, state: State, *, reason: str | None = None) -> None:
+        """Change the state, and say why."""
+        self.state = state
+        self.failure_reason = reason
+        self.modified = datetime.now(UTC)
 
     def containers(self) -> Iterator[Container]:
         """Walk the containers of all instances."""
@@ -106,9 +63,19 @@ class Endpoint:
                 yield from instance.containers
 
     def variant(self, name: str | None) -> Variant:
-        """Find a variant, the first by default. Raises ValidationError."""
+        """Find a variant by its name, else choose one by weight. Raises ValidationError.
+
+        Weights are kept exactly and without chance: each request gives every variant credit of
+        its weight, and the one with the most pays for it (smooth weighted round robin).
+        """
+        if name is None:
+            for variant in self.variants:
+                variant.credit += variant.weight
+            chosen = max(self.variants, key=lambda variant: variant.credit)
+            chosen.credit -= sum(variant.weight for variant in self.variants)
+            return chosen
         for variant in self.variants:
-            if name in {None, variant.name}:
+            if name == variant.name:
                 return variant
         message = f"Variant {name} not found for Endpoint {self.name} of account {ACCOUNT}."
         raise ValidationError(message)
@@ -121,19 +88,7 @@ class Endpoint:
             "failure_reason": self.failure_reason,
             "requests": self.requests,
             "errors": self.errors,
-            "variants": [
-                {
-                    "name": variant.name,
-                    "instances": [
-                        {
-                            "id": instance.id,
-                            "containers": [each.status() for each in instance.containers],
-                        }
-                        for instance in variant.instances
-                    ],
-                }
-                for variant in self.variants
-            ],
+            "variants": [each.status() for each in self.variants],
         }
 
 
@@ -165,7 +120,7 @@ class Registry:
     def serving(self, name: str) -> Endpoint:
         """Find an endpoint that can be invoked. Raises ValidationError."""
         endpoint = self.find(name)
-        if endpoint.state is not State.IN_SERVICE:
+        if endpoint.state not in INVOCABLE:
             why = f": {endpoint.failure_reason}" if endpoint.failure_reason else "."
             message = f"Endpoint {name} of account {ACCOUNT} is {endpoint.state}{why}"
             raise ValidationError(message)

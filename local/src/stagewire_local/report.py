@@ -11,12 +11,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from stagewire_local.logs import PATH
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stagewire_local.registry import Endpoint
 
-COLUMNS = ("endpoint", "state", "instance", "container", "image", "address", "health")
+COLUMNS = ("endpoint", "state", "variant", "instance", "container", "image", "address", "health")
 WIDE = 200  # a file or a pipe has no width; a cut word could not be searched for
 COUNTS = ("restarts", "requests", "errors")
 
@@ -40,16 +42,38 @@ def announce(endpoints: Sequence[Endpoint], *, host: str, port: int) -> None:
 
 def fetch(port: int) -> dict[str, Any] | None:
     """Ask the door at a port what it has; None when none answers there."""
+    status, found = asked(port, "/_stagewire/status")
+    return found if status == HTTPStatus.OK and "endpoints" in found else None
+
+
+def asked(port: int, path: str) -> tuple[int, dict[str, Any]]:
+    """Read a JSON object from the door at a port; status 0 when none answers there."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/_stagewire/status")
+        connection.request("GET", path)
         response = connection.getresponse()
         found: Any = json.loads(response.read())
     except (OSError, HTTPException, ValueError):
-        return None
+        return 0, {}
     finally:
         connection.close()
-    return found if response.status == HTTPStatus.OK and "endpoints" in found else None
+    return response.status, found if isinstance(found, dict) else {}
+
+
+def lines(port: int, *, endpoint: str, container: str | None) -> None:
+    """Print what containers wrote, each line with its container. Raises ClickException."""
+    status, found = asked(port, f"{PATH}{endpoint}")
+    if status != HTTPStatus.OK:
+        message = found.get("Message", f"no door answers on 127.0.0.1:{port}")
+        raise click.ClickException(message)
+    chosen = [each for each in found["containers"] if container in {None, each["hostname"]}]
+    if not chosen:
+        known = ", ".join(sorted({each["hostname"] for each in found["containers"]}))
+        message = f"endpoint '{endpoint}' has no container '{container}' (it has: {known})"
+        raise click.ClickException(message)
+    for each in chosen:
+        for line in each["lines"]:
+            click.echo(f"{each['instance']}/{each['hostname']} | {line}")
 
 
 def show(found: dict[str, Any]) -> None:
@@ -72,7 +96,7 @@ def rows(endpoint: dict[str, Any]) -> list[list[str]]:
     counts = [str(endpoint["requests"]), str(endpoint["errors"])]
     return [
         [
-            *(endpoint["name"], endpoint["state"], instance["id"]),
+            *(endpoint["name"], endpoint["state"], variant["name"], instance["id"]),
             *(
                 container["hostname"],
                 container["image"],

@@ -9,43 +9,47 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from stagewire_local.asgi import GoneError, Request
-from stagewire_local.chain import ATTRIBUTES, Invocation
 from stagewire_local.errors import (
     InternalFailure,
-    Origin,
     RuntimeFault,
     UnknownOperationException,
     ValidationError,
 )
+from stagewire_local.operations import Operations
 from stagewire_local.registry import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stagewire_local.asgi import Receive, Scope, Send
-    from stagewire_local.chain import Chain, Reply
-    from stagewire_local.registry import Endpoint, Registry
+    from stagewire_local.async_queue import Queues
+    from stagewire_local.chain import Chain
+    from stagewire_local.registry import Registry
+    from stagewire_local.serverless import Serverless
 
-PREFIX = "X-Amzn-SageMaker-"
 ENDPOINT = re.compile(r"/endpoints/([^/]+)/([^/]+)")
 
 log = logging.getLogger("stagewire.local.runtime")
 
 
 class Runtime:
-    """An ASGI application over a registry; `about` is added to what the status route tells."""
+    """An ASGI application over a registry; `about` is added to what the status route tells.
 
-    def __init__(
+    Without `queues` no endpoint is asynchronous, without `serverless` no variant ever rests.
+    """
+
+    def __init__(  # noqa: PLR0913 -- what it is made of, each by its name
         self,
         registry: Registry,
         *,
         chain: Chain,
         region: str = "us-east-1",
         about: Mapping[str, Any] | None = None,
+        queues: Queues | None = None,
+        serverless: Serverless | None = None,
     ) -> None:
         self._registry = registry
-        self._chain = chain
-        self._region = region
+        self._operations = Operations(chain, region=region, queues=queues, serverless=serverless)
         self._about = dict(about or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,26 +60,43 @@ class Runtime:
         request = Request(scope, receive)
         headers: dict[str, str | None] = {"x-amzn-RequestId": str(uuid4())}
         try:
-            status, body = await self._route(request, headers)
+            answer = await self._route(request, headers, send=send)
         except GoneError:
             return
         except RuntimeFault as fault:
-            status, body = refusal(fault, headers)
+            answer = refusal(fault, headers)
         except Exception:
             log.exception("the door failed at %s %s", request.method, request.path)
             own = InternalFailure("The door failed; its log has the reason.")
-            status, body = refusal(own, headers)
+            answer = refusal(own, headers)
+        if answer is None:
+            return
+        status, body = answer
         await request.respond(send, status=status, headers=headers, body=body)
 
-    async def _route(self, request: Request, headers: dict[str, str | None]) -> tuple[int, bytes]:
+    async def close(self) -> None:
+        """End what goes on in the background: queues, cold starts."""
+        await self._operations.close()
+
+    async def _route(
+        self, request: Request, headers: dict[str, str | None], *, send: Send
+    ) -> tuple[int, bytes] | None:
+        """Answer, or return None when the answer is written already."""
         line = f"{request.method} {request.path}"
         found = ENDPOINT.fullmatch(request.path)
         if found and request.method == "POST":
             name, operation = found.groups()
+            if operation == "invocations-response-stream":
+                endpoint = self._registry.serving(name)
+                await self._operations.stream(endpoint, request, headers, send=send)
+                return None
+            if operation == "async-invocations":
+                endpoint = self._registry.serving(name)
+                return await self._operations.enqueue(endpoint, request, headers)
             if operation == "invocations":
                 return await self._invoke(name, request, headers)
-            if operation in LATER:
-                message = f"{LATER[operation]} is not implemented on this machine yet."
+            if operation == BIDIRECTIONAL:
+                message = "InvokeEndpointWithBidirectionalStream is not implemented here."
                 raise ValidationError(message)
         if line == "POST /invocations":
             return await self._invoke(self._registry.only(), request, headers)
@@ -90,43 +111,7 @@ class Runtime:
     async def _invoke(
         self, name: str, request: Request, headers: dict[str, str | None]
     ) -> tuple[int, bytes]:
-        endpoint = self._registry.serving(name)
-        endpoint.requests += 1
-        try:
-            reply, variant = await self._reply(endpoint, request)
-        except Exception:
-            endpoint.errors += 1
-            raise
-        headers["Content-Type"] = reply.content_type
-        headers["x-Amzn-Invoked-Production-Variant"] = variant
-        headers[ATTRIBUTES] = reply.attributes
-        return 200, reply.body
-
-    async def _reply(self, endpoint: Endpoint, request: Request) -> tuple[Reply, str]:
-        refuse_targets(request)
-        variant = endpoint.variant(request.header(f"{PREFIX}Target-Variant"))
-        options = {name: self._opaque(request, name) for name in OPAQUE}
-        body = await request.body(limit=self._chain.limits.body_bytes)
-        reply = await self._chain.invoke(
-            Invocation(
-                body=body,
-                content_type=options["Content-Type"],
-                accept=options["Accept"],
-                attributes=options[ATTRIBUTES],
-            ),
-            hops=variant.route(),
-            origin=Origin(endpoint=endpoint.name, region=self._region),
-        )
-        return reply, variant.name
-
-    def _opaque(self, request: Request, name: str) -> str | None:
-        """Read a header that passes through: at most 1024 ASCII characters, by the API's model."""
-        value = request.header(name)
-        most = self._chain.limits.attributes_chars
-        if value is not None and not (value.isascii() and len(value) <= most):
-            message = f"{name} must be at most {most} ASCII characters."
-            raise ValidationError(message)
-        return value
+        return await self._operations.invoke(self._registry.serving(name), request, headers)
 
     def _ping(self) -> int:
         endpoint = self._registry.find(self._registry.only())
@@ -137,13 +122,6 @@ class Runtime:
         return {**self._about, "endpoints": [each.status() for each in self._registry.all()]}
 
 
-def refuse_targets(request: Request) -> None:
-    """Refuse the targets that an endpoint of one serial pipeline does not have."""
-    for name, why in TARGETS.items():
-        if request.header(f"{PREFIX}{name}") is not None:
-            raise ValidationError(why)
-
-
 def refusal(fault: RuntimeFault, headers: dict[str, str | None]) -> tuple[int, bytes]:
     """Write a fault as SDKs read it: without x-amzn-ErrorType they drop all its members."""
     headers["x-amzn-ErrorType"] = fault.kind
@@ -151,19 +129,5 @@ def refusal(fault: RuntimeFault, headers: dict[str, str | None]) -> tuple[int, b
     return fault.status, fault.body()
 
 
-OPAQUE = ("Content-Type", "Accept", ATTRIBUTES)
-
-TARGETS = {
-    "Target-Container-Hostname": (
-        "TargetContainerHostname is not valid for an endpoint whose InferenceExecutionConfig "
-        "mode is Serial."
-    ),
-    "Target-Model": "TargetModel is only valid for a multi-model endpoint.",
-    "Inference-Component": "This endpoint has no inference components.",
-}
-
-LATER = {
-    "async-invocations": "InvokeEndpointAsync",
-    "invocations-response-stream": "InvokeEndpointWithResponseStream",
-    "invocations-bidirectional-stream": "InvokeEndpointWithBidirectionalStream",
-}
+# Over HTTP/2 on a port of its own, with an SDK of its own; out of scope.
+BIDIRECTIONAL = "invocations-bidirectional-stream"

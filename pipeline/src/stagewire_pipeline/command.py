@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from stagewire_pipeline import options, show
+from stagewire_pipeline import deploy_command, options, show
 from stagewire_pipeline.child import Stages, installed
 from stagewire_pipeline.rooms import Rooms
 
@@ -197,3 +197,8 @@ def build(rooms: tuple[str, ...]) -> None:
     root = made.checkout()
     for room in rooms or made.ROOMS:
         click.echo(made.build(room, root=root))
+
+
+main.add_command(deploy_command.push)
+main.add_command(deploy_command.deploy)
+main.add_command(deploy_command.delete)

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stagewire_pipeline.errors import EndpointError, Refusal, RefusalError
+from stagewire_pipeline.session import config, loopback, session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-REGION = "us-east-1"
 # The platform gives a model 60 s; a shorter wait here would send the same rows again.
 READ_SECONDS = 70
 URL_KEYS = ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "AWS_ENDPOINT_URL")
@@ -40,7 +36,7 @@ class Endpoint:
         self.name = name
         self.url = url
         try:
-            self.client = local_client(url, environ) if loopback(url) else client(url, environ)
+            self.client = client(url, environ)
         except (BotoCoreError, ValueError) as error:
             raise EndpointError(str(error)) from error
 
@@ -82,33 +78,11 @@ def address(
     return next((environ[key] for key in URL_KEYS if environ.get(key)), None)
 
 
-def loopback(url: str | None) -> bool:
-    """Tell whether a URL is on this machine."""
-    return bool(url) and urlsplit(url or "").hostname in LOOPBACK
-
-
 def client(url: str | None, environ: Mapping[str, str]) -> SageMakerRuntimeClient:
-    """Make a client with the caller's own credentials."""
-    # boto3 itself reads AWS_DEFAULT_REGION only; the other SDKs and Lambda set AWS_REGION.
-    session = boto3.Session(region_name=environ.get("AWS_REGION") or None)
-    config = Config(read_timeout=READ_SECONDS, user_agent_extra="stagewire")
-    return session.client("sagemaker-runtime", endpoint_url=url, config=config)
-
-
-def local_client(url: str | None, environ: Mapping[str, str]) -> SageMakerRuntimeClient:
-    """Make a client of this machine's door, which checks no signature.
-
-    No profile is read and no metadata service asked: real secrets have no business here, and a
-    laptop would wait a second for the service's silence. A proxy cannot reach this machine.
-    """
-    session = boto3.Session(
-        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID") or "local",
-        aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY") or "local",
-        aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,
-        region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or REGION,
+    """Make a client of AWS or of this machine's door."""
+    return session(url, environ).client(
+        "sagemaker-runtime", endpoint_url=url, config=config(url, read_seconds=READ_SECONDS)
     )
-    config = Config(read_timeout=READ_SECONDS, user_agent_extra="stagewire", proxies={})
-    return session.client("sagemaker-runtime", endpoint_url=url, config=config)
 
 
 def refusal(response: Mapping[str, Any]) -> Refusal:

@@ -6,6 +6,9 @@ PipelineError
  |-- PackageError     the two models do not make one chain, or there is none
  |-- ImageError       an image cannot be built
  |-- DoorError        the door on this machine did not start, or did not stop
+ |-- DeployError      something would not be deployed, or AWS refused to make it
+ |    `-- FailedError     the endpoint was made and did not come into service
+ |-- ImageError       an image cannot be pushed
  `-- EndpointError    the endpoint cannot be reached, or refused the call
       `-- RefusalError    a container refused the rows (the platform's ModelError)
 """
@@ -41,6 +44,23 @@ class ImageError(PipelineError):
 
 class DoorError(PipelineError):
     """The door on this machine did not start, or did not stop."""
+
+
+class DeployError(PipelineError):
+    """Something cannot be deployed or deleted: by our own rules, or by AWS's answer."""
+
+
+class FailedError(DeployError):
+    """The endpoint did not come into service; `logs` are the last lines, by log stream."""
+
+    def __init__(self, message: str, logs: Mapping[str, tuple[str, ...]]) -> None:
+        """Keep what the containers said last."""
+        super().__init__(message)
+        self.logs = logs
+
+
+class ImageError(PipelineError):
+    """An image cannot be pushed."""
 
 
 class EndpointError(PipelineError):

@@ -43,3 +43,14 @@ def settings(
             )
         found[stage][key] = value
     return found
+
+
+def pairs(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """Read `KEY=VALUE` pairs. Raises BadParameter."""
+    found = [text.partition("=") for text in values]
+    for text, (key, _, value) in zip(values, found, strict=True):
+        if not (key and value):
+            raise click.BadParameter(f"{text!r} is not STAGE=NAME")
+    return {key: value for key, _, value in found}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from stagewire_pipeline import show
-from stagewire_pipeline.errors import PipelineError, RefusalError
+from stagewire_pipeline import show, show_deploy
+from stagewire_pipeline.errors import FailedError, PipelineError, RefusalError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -48,6 +48,9 @@ class Rooms(click.Group):
             return super().invoke(ctx)
         except RefusalError as error:
             show.refusal(Console(stderr=True), error)
+            ctx.exit(1)
+        except FailedError as error:
+            show_deploy.failed(Console(stderr=True), error)
             ctx.exit(1)
         except PipelineError as error:
             raise click.ClickException(str(error)) from error

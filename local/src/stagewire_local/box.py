@@ -1,0 +1,64 @@
+"""Tells requests apart: the runtime, the control plane, and the AWS around them, on one port."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from stagewire_local.logs import PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from stagewire_local.asgi import Receive, Scope, Send
+
+    App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# The scope of a signature (version 4), in a header or, presigned, in the query.
+SCOPE = re.compile(r"/\d{8}/[^/]+/([^/]+)/aws4_request")
+# Version 2, which old clients still presign S3 URLs with.
+SECOND = re.compile(r"^AWS |(^|&)AWSAccessKeyId=")
+OURS = "sagemaker"  # signing name of both SageMaker and SageMaker Runtime
+TARGET = b"SageMaker."
+
+
+class Box:
+    """An ASGI application made of four.
+
+    The path cannot decide: an S3 object may be called endpoints/x/invocations. The signature's
+    scope does; what is not signed at all (curl, a browser) is for the runtime.
+    """
+
+    def __init__(self, *, runtime: App, control: App, cloud: App, logs: App) -> None:
+        self._runtime = runtime
+        self._control = control
+        self._cloud = cloud
+        self._logs = logs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != "http":
+            message = f"the box speaks http, not {scope['type']}"
+            raise NotImplementedError(message)
+        await self._chosen(scope)(scope, receive, send)
+
+    def _chosen(self, scope: Scope) -> App:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if headers.get(b"x-amz-target", b"").startswith(TARGET):
+            return self._control
+        if signed(scope, headers) not in {None, OURS}:
+            return self._cloud
+        return self._logs if scope["path"].startswith(PATH) else self._runtime
+
+
+def signed(scope: Scope, headers: dict[bytes, bytes]) -> str | None:
+    """Return the service that a request is signed for, None when it is not signed."""
+    raw: bytes = headers.get(b"authorization") or scope["query_string"]
+    if not raw:
+        return None
+    text = unquote(raw.decode("latin-1"))
+    found = SCOPE.search(text)
+    if found:
+        return found[1]
+    return "s3" if SECOND.search(text) else None

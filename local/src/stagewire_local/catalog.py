@@ -1,0 +1,101 @@
+"""What the control plane remembers: models, endpoint configurations and tags, by name and ARN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from stagewire_local.errors import ACCOUNT
+from stagewire_local.faults import ValidationException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MOST_TAGS = 50  # botocore sagemaker: shape TagList, max 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Something that was created, with the request that created it."""
+
+    name: str
+    arn: str
+    given: Mapping[str, Any]
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Shelf:
+    """Records of one kind by name; `kind` is the ARN's word for it and `noun` the messages'."""
+
+    def __init__(self, kind: str, noun: str, *, region: str) -> None:
+        self._kind = kind
+        self._noun = noun
+        self._region = region
+        self._records: dict[str, Record] = {}
+
+    def arn(self, name: str) -> str:
+        """Return the ARN of a name; the platform writes it in lower case."""
+        return f"arn:aws:sagemaker:{self._region}:{ACCOUNT}:{self._kind}/{name.lower()}"
+
+    def add(self, name: str, given: Mapping[str, Any]) -> Record:
+        """Take a record in. Raises ValidationException for a name that is taken."""
+        if name in self._records:
+            message = f'Cannot create already existing {self._noun} "{self.arn(name)}".'
+            raise ValidationException(message)
+        self._records[name] = Record(name=name, arn=self.arn(name), given=given)
+        return self._records[name]
+
+    def find(self, name: str) -> Record:
+        """Find a record. Raises ValidationException in the platform's words."""
+        if name not in self._records:
+            raise ValidationException(f'Could not find {self._noun} "{self.arn(name)}".')
+        return self._records[name]
+
+    def remove(self, name: str) -> Record:
+        """Forget a record. Raises ValidationException."""
+        record = self.find(name)
+        del self._records[name]
+        return record
+
+    def all(self) -> Sequence[Record]:
+        """List the records."""
+        return list(self._records.values())
+
+
+class Catalog:
+    """The shelves, and the tags of what is on them."""
+
+    def __init__(self, *, region: str) -> None:
+        self.models = Shelf("model", "model", region=region)
+        self.configs = Shelf("endpoint-config", "endpoint configuration", region=region)
+        # What they do stands in the registry; here is what they were asked for.
+        self.endpoints = Shelf("endpoint", "endpoint", region=region)
+        self._tags: dict[str, dict[str, str]] = {}
+
+    def tag(self, arn: str, tags: Sequence[Mapping[str, str]]) -> None:
+        """Add tags. Raises ValidationException for too many."""
+        merged = {**self._tags.get(arn, {}), **{each["Key"]: each["Value"] for each in tags}}
+        if len(merged) > MOST_TAGS:
+            raise ValidationException(f"{arn} would have more than {MOST_TAGS} tags.")
+        self._tags[arn] = merged
+
+    def tags(self, arn: str) -> list[dict[str, str]]:
+        """List the tags of an ARN. Raises ValidationException for an unknown one."""
+        self._known(arn)
+        return [{"Key": key, "Value": value} for key, value in self._tags.get(arn, {}).items()]
+
+    def untag(self, arn: str, keys: Sequence[str]) -> None:
+        """Remove tags; those it does not have are ignored. Raises ValidationException."""
+        self._known(arn)
+        for key in keys:
+            self._tags.get(arn, {}).pop(key, None)
+
+    def forget(self, arn: str) -> None:
+        """Remove all tags of something that is deleted."""
+        self._tags.pop(arn, None)
+
+    def _known(self, arn: str) -> None:
+        shelves = (self.models, self.configs, self.endpoints)
+        if not any(record.arn == arn for shelf in shelves for record in shelf.all()):
+            raise ValidationException(f'Could not find resource "{arn}".')

@@ -1,0 +1,109 @@
+"""Endpoint configurations of the control plane: their rules, and the variants that they plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stagewire_local import models
+from stagewire_local.faults import NotImplementedHere, ValidationException
+from stagewire_local.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stagewire_local.catalog import Shelf
+
+MISSING = ("ShadowProductionVariants", "ExplainerConfig", "CrossRegionTrafficConfig")
+# What a serverless variant cannot have besides (serverless-endpoints).
+INSTANCES = ("InstanceType", "InitialInstanceCount", "InstancePools", "AcceleratorType")
+
+
+def check(config: Mapping[str, Any], *, known: Shelf) -> None:
+    """Hold a CreateEndpointConfig request to the rules that no shape says.
+
+    Raises ValidationException, or NotImplementedHere for what this machine does not have.
+    """
+    for member in MISSING:
+        if config.get(member):
+            raise NotImplementedHere(f"{member} is not implemented on this machine.")
+    if (config.get("DataCaptureConfig") or {}).get("EnableCapture"):
+        raise NotImplementedHere("DataCaptureConfig is not implemented on this machine.")
+    variants: Sequence[Mapping[str, Any]] = config["ProductionVariants"]
+    names = [variant["VariantName"] for variant in variants]
+    for variant in variants:
+        if names.count(variant["VariantName"]) > 1:
+            raise ValidationException(f"Variant {variant['VariantName']} is given twice.")
+        if not variant.get("ModelName"):
+            message = (
+                "Variants without a ModelName (inference components) are not implemented here."
+            )
+            raise NotImplementedHere(message)
+        model = known.find(variant["ModelName"]).given
+        if variant.get("ServerlessConfig"):
+            check_serverless(variant, model=model, config=config)
+        else:
+            check_instances(variant)
+    if not any(variant.get("InitialVariantWeight", 1) > 0 for variant in variants):
+        message = "At least one variant must have a weight above 0."
+        raise ValidationException(message)
+
+
+def check_instances(variant: Mapping[str, Any]) -> None:
+    """A variant with instances says which and how many."""
+    for member in ("InstanceType", "InitialInstanceCount"):
+        if not variant.get(member):
+            message = f"{member} is required for variant {variant['VariantName']}."
+            raise ValidationException(message)
+
+
+def check_serverless(
+    variant: Mapping[str, Any], *, model: Mapping[str, Any], config: Mapping[str, Any]
+) -> None:
+    """Refuse what serverless inference excludes (serverless-endpoints)."""
+    name = variant["VariantName"]
+    for member in INSTANCES:
+        if variant.get(member):
+            message = f"{member} is not valid for serverless variant {name}."
+            raise ValidationException(message)
+    if len(models.containers(model)) > 1:
+        message = (
+            f"Model {variant['ModelName']} of variant {name} has several containers; serverless "
+            "inference does not support inference pipelines."
+        )
+        raise ValidationException(message)
+    if variant["ServerlessConfig"]["MemorySizeInMB"] % 1024:
+        message = f"MemorySizeInMB of variant {name} must be a multiple of 1024."
+        raise ValidationException(message)
+    if len(config["ProductionVariants"]) > 1 or config.get("AsyncInferenceConfig"):
+        message = (
+            f"Serverless variant {name} must be the only one, and its endpoint not asynchronous."
+        )
+        raise ValidationException(message)
+    if model.get("VpcConfig") or model.get("EnableNetworkIsolation"):
+        message = f"Serverless variant {name} supports neither VpcConfig nor network isolation."
+        raise ValidationException(message)
+
+
+def plans(config: Mapping[str, Any], *, known: Shelf) -> list[Plan]:
+    """Plan the variants. Raises ValidationException when a model is gone by now."""
+    return [
+        plan(variant, model=known.find(variant["ModelName"]).given) for variant in variants(config)
+    ]
+
+
+def variants(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the production variants of a configuration."""
+    found: Sequence[Mapping[str, Any]] = config["ProductionVariants"]
+    return found
+
+
+def plan(variant: Mapping[str, Any], *, model: Mapping[str, Any]) -> Plan:
+    """Plan one variant; a serverless one is one instance that can rest."""
+    return Plan(
+        name=variant["VariantName"],
+        specs=models.specs(model, instance_type=variant.get("InstanceType")),
+        count=variant.get("InitialInstanceCount", 1),
+        weight=float(variant.get("InitialVariantWeight", 1)),
+        direct=models.direct(model),
+        settings=variant,
+    )

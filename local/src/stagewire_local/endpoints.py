@@ -1,0 +1,98 @@
+"""Endpoints as the control plane shows them, and the changes that it may ask a host for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stagewire_local.faults import ValidationException
+from stagewire_local.host import Change
+from stagewire_local.registry import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stagewire_local.registry import Endpoint, Variant
+
+CHANGING = (State.CREATING, State.UPDATING, State.DELETING)
+
+
+def steady(endpoint: Endpoint, *, arn: str) -> None:
+    """Refuse to change what is changing. Raises ValidationException in the platform's words."""
+    if endpoint.state in CHANGING:
+        raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
+
+
+def updatable(endpoint: Endpoint, *, arn: str) -> None:
+    """Refuse to update what does not serve. Raises ValidationException."""
+    steady(endpoint, arn=arn)
+    if endpoint.state is not State.IN_SERVICE:
+        message = f'Cannot update endpoint "{arn}": it is {endpoint.state.value}.'
+        raise ValidationException(message)
+
+
+def described(endpoint: Endpoint, *, arn: str) -> dict[str, Any]:
+    """Write what DescribeEndpoint answers; empty members are left out, as by the platform."""
+    whole = {
+        "EndpointName": endpoint.name,
+        "EndpointArn": arn,
+        "EndpointConfigName": endpoint.settings.get("EndpointConfigName"),
+        "ProductionVariants": [variant(each, endpoint=endpoint) for each in endpoint.variants],
+        "EndpointStatus": endpoint.state.value,
+        "FailureReason": endpoint.failure_reason,
+        "CreationTime": endpoint.created,
+        "LastModifiedTime": endpoint.modified,
+        "AsyncInferenceConfig": endpoint.settings.get("AsyncInferenceConfig"),
+    }
+    return {key: value for key, value in whole.items() if value}
+
+
+def summary(endpoint: Endpoint, *, arn: str) -> dict[str, Any]:
+    """Write the line of ListEndpoints."""
+    whole = described(endpoint, arn=arn)
+    kept = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+    return {key: whole[key] for key in kept}
+
+
+def variant(found: Variant, *, endpoint: Endpoint) -> dict[str, Any]:
+    """Write one variant's summary."""
+    images = [container.spec.image for each in found.instances[:1] for container in each.containers]
+    serverless = found.settings.get("ServerlessConfig")
+    counts: dict[str, Any] = (
+        {"CurrentServerlessConfig": serverless}
+        if serverless
+        else {
+            "CurrentInstanceCount": len(found.instances),
+            "DesiredInstanceCount": len(found.instances),
+        }
+    )
+    return {
+        "VariantName": found.name,
+        "DeployedImages": [
+            {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": endpoint.created}
+            for image in images
+        ],
+        "CurrentWeight": found.weight,
+        "DesiredWeight": found.weight,
+        **counts,
+    }
+
+
+def changes(wanted: Sequence[Mapping[str, Any]], *, endpoint: Endpoint) -> dict[str, Change]:
+    """Read DesiredWeightsAndCapacities. Raises ValidationException."""
+    variants = {each.name: each for each in endpoint.variants}
+    weights = {each.name: each.weight for each in endpoint.variants}
+    found: dict[str, Change] = {}
+    for each in wanted:
+        name, count = each["VariantName"], each.get("DesiredInstanceCount")
+        if name not in variants or name in found:
+            message = f"Variant {name} is not one of {', '.join(variants)}, or is given twice."
+            raise ValidationException(message)
+        if count == 0 or (count and variants[name].settings.get("ServerlessConfig")):
+            message = f"Variant {name} cannot have {count} instances on this machine."
+            raise ValidationException(message)
+        weights[name] = each.get("DesiredWeight", weights[name])
+        found[name] = Change(weight=each.get("DesiredWeight"), count=count)
+    if not any(weights.values()):
+        message = "At least one variant must have a weight above 0."
+        raise ValidationException(message)
+    return found

@@ -1,0 +1,183 @@
+"""The operations of the runtime API, each from its request to what the caller is told."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from stagewire_local import eventstream, stream
+from stagewire_local.async_config import AsyncConfig
+from stagewire_local.async_ticket import ticket
+from stagewire_local.chain import Invocation
+from stagewire_local.errors import Origin, ValidationError
+from stagewire_local.headers import ASYNC, FRESH, PLAIN, PREFIX, STREAM, VARIANT, options, told
+from stagewire_local.serverless import within
+from stagewire_local.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from stagewire_local.asgi import Request, Send
+    from stagewire_local.async_queue import Queues
+    from stagewire_local.chain import Chain, Hop
+    from stagewire_local.headers import Names, Options
+    from stagewire_local.registry import Endpoint
+    from stagewire_local.serverless import Serverless
+
+Lines = dict[str, str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """A place on an instance: what one request may use for as long as it takes."""
+
+    chain: Chain
+    hops: list[Hop]
+    variant: str
+    invocation: Invocation
+
+
+class Operations:
+    """InvokeEndpoint in its three forms, over endpoints that are found already."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        *,
+        region: str,
+        queues: Queues | None,
+        serverless: Serverless | None,
+        sessions: Sessions | None = None,
+    ) -> None:
+        self._chain = chain
+        self._region = region
+        self._queues = queues
+        self._serverless = serverless
+        self._sessions = sessions or Sessions()
+
+    async def invoke(
+        self, endpoint: Endpoint, request: Request, headers: Lines
+    ) -> tuple[int, bytes]:
+        """InvokeEndpoint: the whole answer at once."""
+        refuse_async(endpoint)
+        with counted(endpoint):
+            said = self._said(request, names=PLAIN)
+            origin = self._origin(endpoint)
+            async with self._seat(endpoint, request, said=said) as seat:
+                reply = await seat.chain.invoke(seat.invocation, hops=seat.hops, origin=origin)
+                self._sessions.note(
+                    reply.headers, endpoint=endpoint, hops=seat.hops, asked=said.session
+                )
+            headers |= told(reply.headers, names=PLAIN) | {VARIANT: seat.variant}
+            return 200, reply.body
+
+    async def stream(
+        self, endpoint: Endpoint, request: Request, headers: Lines, *, send: Send
+    ) -> None:
+        """InvokeEndpointWithResponseStream: the answer piece by piece, as it comes."""
+        refuse_async(endpoint)
+        with counted(endpoint) as fail:
+            said = self._said(request, names=STREAM)
+            origin = self._origin(endpoint)
+            async with (
+                self._seat(endpoint, request, said=said) as seat,
+                stream.opened(seat.chain, seat.invocation, hops=seat.hops, origin=origin) as answer,
+            ):
+                headers |= told(answer.headers, names=STREAM) | {VARIANT: seat.variant}
+                headers["Content-Type"] = eventstream.CONTENT_TYPE
+                await request.stream(send, headers=headers, chunks=answer.frames(failed=fail))
+
+    async def enqueue(
+        self, endpoint: Endpoint, request: Request, headers: Lines
+    ) -> tuple[int, bytes]:
+        """InvokeEndpointAsync: a place in the queue, and where the result will be."""
+        with counted(endpoint):
+            config = AsyncConfig.of(endpoint.settings)
+            if config is None or self._queues is None:
+                message = f"Endpoint {endpoint.name} has no AsyncInferenceConfig."
+                raise ValidationError(message)
+            if any(variant.direct for variant in endpoint.variants):
+                message = "InvokeEndpointAsync cannot name a container, which mode Direct needs."
+                raise ValidationError(message)
+            said = self._said(request, names=ASYNC)
+            accepted = await ticket(
+                request,
+                options=said,
+                config=config,
+                received=self._queues.inference.clock(),
+                inline=self._chain.limits.inline_bytes,
+            )
+            self._queues.of(endpoint).put(accepted)
+        headers[f"{PREFIX}OutputLocation"] = accepted.output
+        headers[f"{PREFIX}FailureLocation"] = accepted.failure
+        headers["Content-Type"] = "application/json"
+        return 202, json.dumps({"InferenceId": accepted.id}).encode()
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        if self._queues is not None:
+            await self._queues.close()
+        if self._serverless is not None:
+            await self._serverless.close()
+
+    def _said(self, request: Request, *, names: Names) -> Options:
+        return options(request, names=names, most=self._chain.limits.attributes_chars)
+
+    def _origin(self, endpoint: Endpoint) -> Origin:
+        return Origin(endpoint=endpoint.name, region=self._region)
+
+    @asynccontextmanager
+    async def _seat(
+        self, endpoint: Endpoint, request: Request, *, said: Options
+    ) -> AsyncGenerator[Seat]:
+        """Read the body and find it a place, on an instance that is awake."""
+        home = None
+        if said.session not in {None, FRESH}:
+            home = self._sessions.home(endpoint, str(said.session))
+        variant = endpoint.variant(home.name if home else said.variant)
+        limits = within(self._chain.limits, variant=variant)
+        invocation = Invocation(
+            body=await request.body(limit=limits.body_bytes),
+            content_type=said.content_type,
+            accept=said.accept,
+            passed=said.passed,
+        )
+        chain = self._chain
+        if limits is not chain.limits:
+            chain = replace(chain, limits=limits)
+        awake = self._serverless.held(endpoint, variant) if self._serverless else nullcontext()
+        async with awake:
+            with (home or variant).lease(said.target) as hops:
+                yield Seat(chain=chain, hops=hops, variant=variant.name, invocation=invocation)
+
+
+@contextmanager
+def counted(endpoint: Endpoint) -> Generator[Fail]:
+    """Count a request, and its error whether it is raised or told."""
+    endpoint.requests += 1
+    fail = Fail(endpoint)
+    try:
+        yield fail
+    except Exception:
+        fail()
+        raise
+
+
+class Fail:
+    """Counts one error of an endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def __call__(self) -> None:
+        """Count it."""
+        self._endpoint.errors += 1
+
+
+def refuse_async(endpoint: Endpoint) -> None:
+    """Refuse to answer at once for an endpoint that is asynchronous only. Raises ValidationError."""
+    if AsyncConfig.of(endpoint.settings) is not None:
+        message = f"Endpoint {endpoint.name} is asynchronous: only InvokeEndpointAsync invokes it."
+        raise ValidationError(message)

@@ -1,0 +1,192 @@
+"""Two artifacts become an endpoint: checked, uploaded, created or updated, awaited, recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from stagewire_pipeline import deleting, preflight, pushed
+from stagewire_pipeline.deployment import INSTANCE_TYPE, Container, Deployment, Resource, hops
+from stagewire_pipeline.errors import DeployError, FailedError
+from stagewire_pipeline.ledger import NAME, Ledger
+from stagewire_pipeline.making import Work, default_bucket, make
+from stagewire_pipeline.tail import tail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from stagewire_pipeline.apply import Aws, State, Target
+    from stagewire_pipeline.ledger import Entry
+    from stagewire_pipeline.making import Maker
+    from stagewire_pipeline.preflight import Archive
+
+IN_SERVICE = "InService"
+# What tells our things from others' in a bill.
+TAGS = {"stagewire": "deploy"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What was asked for; what is None is found: the account's bucket, the caller's role."""
+
+    name: str
+    out: Path
+    role: str | None = None
+    bucket: str | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
+    instance_type: str = INSTANCE_TYPE
+    instance_count: int = 1
+    update: bool = False
+    wait: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What stands now."""
+
+    entry: Entry
+    state: State
+    skipped: bool = False
+
+
+def deploy(wish: Wish, aws: Aws, maker: Maker, say: Callable[[str], None]) -> Outcome:
+    """Bring an endpoint up, or over to new content; its record is never behind what was made.
+
+    Raises:
+        DeployError: something is wrong with the wish, or AWS refused a step.
+        FailedError: the endpoint did not come into service.
+
+    """
+    found = check(wish)
+    target = aws.target()
+    deployment = plan(wish, found, aws, target)
+    ledger = Ledger(wish.out / NAME)
+    old = standing(wish.name, aws, ledger, target, say)
+    work = Work(deployment, found, aws, maker, ledger, say)
+    if old is not None:
+        state = aws.state(wish.name)
+        if state.status == IN_SERVICE and state.config != old.config:
+            old = rolled_back(work, old, state)
+        if state.status == IN_SERVICE and old.version == deployment.version:
+            return Outcome(old, state, skipped=True)
+        if not wish.update:
+            raise DeployError(
+                f"the endpoint {wish.name} stands already ({state.status}), with other content; "
+                f"deploy with --update, or first: stagewire delete {wish.name}"
+            )
+    entry = make(work, target, old)
+    if not wish.wait:
+        return Outcome(entry, aws.state(wish.name))
+    return settle(work, entry, old)
+
+
+def check(wish: Wish) -> tuple[Archive, ...]:
+    """Refuse what cannot work, before anybody is asked.
+
+    Raises:
+        DeployError: name, role, bucket, images, instances or artifacts cannot work.
+
+    """
+    preflight.name(wish.name)
+    preflight.instance_type(wish.instance_type)
+    preflight.images(wish.images)
+    if wish.role is not None:
+        preflight.role(wish.role)
+    if wish.bucket is not None:
+        preflight.bucket(wish.bucket)
+    return preflight.archives(wish.out)
+
+
+def plan(wish: Wish, archives: Sequence[Archive], aws: Aws, target: Target) -> Deployment:
+    """Turn the wish into a deployment.
+
+    Raises:
+        DeployError: there is no role to be had, or no image.
+
+    """
+    role = wish.role or aws.own_role()
+    if role is None:
+        raise DeployError(
+            "SageMaker needs the ARN of a role that it may act as; name one with --role "
+            "(the credentials here are a user's, so there is no role to take)"
+        )
+    bucket = wish.bucket or default_bucket(target)
+    containers = tuple(
+        Container(
+            hostname=each.stage,
+            image=wish.images.get(each.stage) or pushed.image(wish.out, each.stage, target, aws),
+            model_data=f"s3://{bucket}/{each.key(wish.name)}",
+            environment=environment,
+        )
+        for each, environment in zip(archives, hops(len(archives)), strict=True)
+    )
+    return Deployment(
+        name=wish.name,
+        role=role,
+        containers=containers,
+        instance_type=wish.instance_type,
+        instance_count=wish.instance_count,
+        tags=TAGS,
+    )
+
+
+def standing(
+    name: str, aws: Aws, ledger: Ledger, target: Target, say: Callable[[str], None]
+) -> Entry | None:
+    """Return the entry of the endpoint of this name, None when there is no such endpoint.
+
+    Raises:
+        DeployError: there is one that this record did not make.
+
+    """
+    old, there = ledger.find(name, target), aws.exists(Resource("endpoint", name))
+    if there and old is None:
+        raise DeployError(
+            f"there is an endpoint {name}, and {ledger.path} does not say that it was made from "
+            "here; stagewire touches only what it made, so choose another --name"
+        )
+    if old is not None and not there:
+        say(f"{name} was recorded and is gone; what is left of it goes first")
+        deleting.clear(old, aws, ledger, say)
+        return None
+    return old
+
+
+def rolled_back(work: Work, old: Entry, state: State) -> Entry:
+    """Remove what an update made that nobody awaited and that AWS then took back."""
+    names = (old.version, old.config)
+    lost = [each for each in old.made if each.name in names and each.kind != "endpoint"]
+    return deleting.remove(lost, replace(old, version="", config=state.config), *work.hands)
+
+
+def settle(work: Work, entry: Entry, old: Entry | None) -> Outcome:
+    """Wait until the endpoint serves the new content, then remove what only the old one needed.
+
+    Raises:
+        FailedError: it does not; what a failed update made is removed again.
+
+    """
+    state = watch(work, entry.name)
+    if state.status == IN_SERVICE and state.config == entry.config:
+        needed = work.things(update=bool(old))
+        stale = [each for each in entry.made if each not in needed and each.kind != "endpoint"]
+        return Outcome(deleting.remove(stale, entry, *work.hands), state)
+    logs = tail(work.aws, entry.name, reason=state.reason)
+    if old is not None and state.config != entry.config:
+        fresh = [each for each in entry.made if each not in old.made]
+        deleting.remove(fresh, replace(old, made=entry.made), *work.hands)
+        told = f"{entry.name} was not updated and serves what it served"
+    else:
+        told = f"{entry.name} is {state.status}; remove it with: stagewire delete {entry.name}"
+    raise FailedError(f"{told}\n{state.reason or 'AWS gives no reason'}", logs)
+
+
+def watch(work: Work, name: str) -> State:
+    """Say an endpoint's state until it has come to rest; return how it did."""
+    states = work.aws.states(name)
+    state = next(states)
+    for later in states:
+        work.say(f"endpoint {name}: {state.status}")
+        state = later
+    return state
