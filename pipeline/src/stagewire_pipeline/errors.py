@@ -4,11 +4,10 @@ PipelineError
  |-- DataError        the data set cannot be trained on
  |-- ChildError       a stage's own process failed, or is not installed
  |-- PackageError     the two models do not make one chain, or there is none
- |-- ImageError       an image cannot be built
+ |-- ImageError       an image cannot be built or pushed
  |-- DoorError        the door on this machine did not start, or did not stop
  |-- DeployError      something would not be deployed, or AWS refused to make it
  |    `-- FailedError     the endpoint was made and did not come into service
- |-- ImageError       an image cannot be pushed
  `-- EndpointError    the endpoint cannot be reached, or refused the call
       `-- RefusalError    a container refused the rows (the platform's ModelError)
 """
@@ -39,7 +38,7 @@ class PackageError(PipelineError):
 
 
 class ImageError(PipelineError):
-    """An image cannot be built."""
+    """An image cannot be built or pushed."""
 
 
 class DoorError(PipelineError):
@@ -57,10 +56,6 @@ class FailedError(DeployError):
         """Keep what the containers said last."""
         super().__init__(message)
         self.logs = logs
-
-
-class ImageError(PipelineError):
-    """An image cannot be pushed."""
 
 
 class EndpointError(PipelineError):
