@@ -40,7 +40,9 @@ types: $(READY)  ## mypy and pyright, both strict
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
-bench: $(READY)  ## Measure
+bench: $(READY)  ## Measure: the plans against their libraries, and /ping under load
+	@$(BIN)/python bench/featurizer_plan.py
+	@$(BIN)/python bench/predictor_plan.py
 	@$(BIN)/python bench/ping.py
 
 images: $(READY)  ## Build the images with Docker

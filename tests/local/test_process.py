@@ -65,7 +65,7 @@ def test_the_processes_make_a_chain(piped, client):
 
 
 def test_a_stage_that_dies_is_replaced_and_its_request_ends_cleanly(piped, client):
-    """In flight 424 with (0), meanwhile 503 at most, afterwards an answer of a new process."""
+    """In flight 424 with (0), meanwhile a clean error, afterwards an answer of a new process."""
     url = piped()
     before = client.post(f"{url}/invocations", content=b"x").json()["pid"]
 
@@ -77,7 +77,8 @@ def test_a_stage_that_dies_is_replaced_and_its_request_ends_cleanly(piped, clien
     first, second = containers(client, url)
     assert response.status_code == 424
     assert response.json()["OriginalStatusCode"] == 0
-    assert set(statuses) <= {200, 503}
+    # 424 until the death is noticed: a connection was there to be lost; 503 from then on.
+    assert set(statuses) <= {200, 424, 503}
     assert (first["restarts"], second["restarts"]) == (1, 0)
     assert first["trouble"] == "exited with code 3"
     assert client.post(f"{url}/invocations", content=b"x").json()["pid"] == before
