@@ -9,9 +9,14 @@ import pytest
 from stagewire_local.ports import NoPortsError, Ports
 
 
+def everything_free(port: int) -> bool:
+    """Stand in for a machine on which nothing else listens: other tests' doors do."""
+    return 0 < port
+
+
 def test_blocks_never_overlap_and_lie_in_the_range():
     """Two containers of one host are never offered the same port."""
-    ports = Ports(21000, 21049)
+    ports = Ports(21000, 21049, free=everything_free)
 
     blocks = [ports.take() for _ in range(5)]
 
@@ -24,7 +29,7 @@ def test_blocks_never_overlap_and_lie_in_the_range():
 
 def test_8080_is_never_handed_out():
     """An image that ignores SAGEMAKER_BIND_TO_PORT must fail here as it does there."""
-    ports = Ports(8070, 8099)
+    ports = Ports(8070, 8099, free=everything_free)
 
     assert [ports.take().bind for _ in range(2)] == [8070, 8090]
     with pytest.raises(NoPortsError):
@@ -44,7 +49,7 @@ def test_a_block_with_a_taken_port_is_skipped():
 
 def test_a_released_block_comes_again_after_the_others():
     """A container that still ends must not meet its successor's requests."""
-    ports = Ports(21000, 21029)
+    ports = Ports(21000, 21029, free=everything_free)
     first = ports.take()
     ports.release(first)
 

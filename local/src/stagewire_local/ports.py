@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Below Linux's ephemeral ports (32768 and up) and macOS's (49152 and up), so that no outgoing
 # connection of this machine takes a port between our look and the container's bind.
@@ -41,8 +45,8 @@ class Ports:
         first: int = SAFE_RANGE[0],
         last: int = SAFE_RANGE[1],
         *,
-        host: str = "127.0.0.1",
         begin: int = 0,
+        free: Callable[[int], bool] | None = None,
     ) -> None:
         if first < PRIVILEGED or not first + BLOCK - 1 <= last <= HIGHEST:
             message = (
@@ -50,7 +54,7 @@ class Ports:
                 f"{PRIVILEGED}-{HIGHEST}"
             )
             raise ValueError(message)
-        self._host = host
+        self._free = free or is_free
         self._blocks = [
             Block(bind, bind + BLOCK - 1)
             for bind in range(first, last - BLOCK + 2, BLOCK)
@@ -81,7 +85,7 @@ class Ports:
         self._taken.discard(block)
 
     def _is_free(self, block: Block) -> bool:
-        return all(is_free(port, host=self._host) for port in range(block.bind, block.last + 1))
+        return all(self._free(port) for port in range(block.bind, block.last + 1))
 
 
 def is_free(port: int, *, host: str = "127.0.0.1") -> bool:

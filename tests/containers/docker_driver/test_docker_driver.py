@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -21,7 +22,7 @@ from stagewire_local.errors import Origin
 from stagewire_local.health import Health
 from stagewire_local.host import Host
 from stagewire_local.limits import Limits
-from stagewire_local.ports import Ports
+from stagewire_local.ports import Ports, is_free
 from stagewire_local.registry import Registry, State
 
 pytestmark = [pytest.mark.containers, pytest.mark.anyio]
@@ -130,7 +131,7 @@ async def test_a_port_that_somebody_took_meanwhile_is_not_the_end(drivers, plain
         other.listen()
         port = other.getsockname()[1]
         # Looking at another address of this machine, it finds the port free.
-        driver = drivers(ports=Ports(port, port + 19, host="127.0.0.2"))
+        driver = drivers(ports=Ports(port, port + 19, free=partial(is_free, host="127.0.0.2")))
         [address] = await up(ContainerSpec(hostname="primary", image=plain), by=driver)
 
     assert address.port == port + 10
