@@ -11,7 +11,7 @@ from stagewire_local.ports import NoPortsError, Ports
 
 def everything_free(port: int) -> bool:
     """Stand in for a machine on which nothing else listens: other tests' doors do."""
-    return 0 < port
+    return port > 0
 
 
 def test_blocks_never_overlap_and_lie_in_the_range():
