@@ -45,7 +45,11 @@ class Predictor:
 
     def __call__(self, data: Table) -> tuple[Column, ...]:
         """Return the columns of the predictions."""
-        return self.verdict.columns(self.raw(data.matrix(np.float32)))
+        return self.block(data.matrix(np.float32))
+
+    def block(self, features: NDArray[np.float32]) -> tuple[Column, ...]:
+        """Return the columns of the predictions for features, shape (rows, features)."""
+        return self.verdict.columns(self.raw(features))
 
     def raw(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return XGBoost's own numbers, float32, shape (rows,) or (rows, classes)."""

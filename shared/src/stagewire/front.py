@@ -10,11 +10,11 @@ import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
-from uuid import uuid4
 
 import orjson
 
 from stagewire.errors import MethodNotAllowed, StageError, StageFailed, TooLarge, UnsupportedMedia
+from stagewire.request import new_id
 from stagewire.request import request_id as checked
 from stagewire.script import Context
 
@@ -53,7 +53,7 @@ class Front:
         elif scope["path"] not in _METHODS:
             await (await self._web())(scope, receive, send)
         elif scope["method"] not in _METHODS[scope["path"]]:
-            await self._refuse(scope, send, _method(scope), uuid4().hex)
+            await self._refuse(scope, send, _method(scope), new_id())
         elif scope["path"] == "/ping":
             await self._ping(scope, send)
         else:
@@ -83,7 +83,7 @@ class Front:
         try:
             self.service.ready()
         except StageError as error:
-            await self._refuse(scope, send, error, uuid4().hex)
+            await self._refuse(scope, send, error, new_id())
         else:
             await _respond(send, 200, b"")
 
