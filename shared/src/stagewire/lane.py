@@ -39,7 +39,8 @@ HOP: Final = "hop"
 
 # The id is the one part of a Content-Type that differs from request to request.
 _ID = re.compile(r"; sw-id=([0-9A-Za-z_.-]{1,64})(?=;|$)")
-_PLACE: Final = "; sw-id=_"
+_ANY: Final = "_"
+_PLACE: Final = f"; sw-id={_ANY}"
 # What is beyond it may round to infinity as float32.
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
@@ -84,12 +85,14 @@ def opened(header: str, policy: Policy) -> Opened | None:
     """
     found = media.parse(header)
     parameters = found.parameters
-    if found.name == media.CSV and "sw-id" not in parameters:
-        usual = found.charset.lower() in UTF8 and parameters.get("header", "absent") == "absent"
+    if found.name == media.CSV:
+        usual = "sw-id" not in parameters
+        usual &= found.charset.lower() in UTF8 and parameters.get("header", "absent") == "absent"
         origin = Origin.CSV
     else:
         usual, origin = found.name == media.NPY, Origin.NPY
-    request = from_parameters(parameters, origin=origin, given_id="_", policy=policy)
+        usual &= parameters.get("sw-id", _ANY) == _ANY  # else it is quoted, and nobody took it out
+    request = from_parameters(parameters, origin=origin, given_id=_ANY, policy=policy)
     if not usual or request.origin.named:
         return None
     passed = media.render("", {k: v for k, v in request.parameters().items() if k != "sw-id"})
