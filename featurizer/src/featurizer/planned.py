@@ -10,6 +10,7 @@ import numpy as np
 
 from featurizer.plan.run import Outlier
 from featurizer.plan.scalar import scalar
+from stagewire.codec.plain_csv import FEW
 from stagewire.limits import INLINE_BYTES
 from stagewire.table import Role
 
@@ -40,6 +41,14 @@ class Planned:
     def reference(self) -> Featurizer:
         """The transformer itself, loaded when a number is first beyond what the plan can do."""
         return self.load()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `/metadata` shows: whether the plan serves, and what it leaves to scikit-learn."""
+        return {
+            "plan": "on",
+            "left_to_scikit_learn": f"requests with a number beyond {self.plan.limit:g}",
+            "one_by_one": FEW if self.scalar else 0,
+        }
 
     def __call__(self, data: Table) -> NDArray[np.float64]:
         """Return the features, float64, shape (rows, features).
