@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from featurizer.plan import file
 from featurizer.plan.assemble import assemble
 from featurizer.plan.edges import edges
-from featurizer.plan.proof import prove, same
+from featurizer.plan.proof import prove, prove_few, same
 from featurizer.plan.symbols import Unplanned
 from featurizer.planned import Planned
 from featurizer.preprocess import describe
@@ -74,6 +74,19 @@ def test_features_are_scikit_learns_to_the_bit(fitted, rows, data):
     expected, expected_refused = attempt(reference, table)
     assert refused == expected_refused
     assert refused or (found.shape == expected.shape and same(found, expected).all())
+
+
+@searching
+@given(data=st.data())
+def test_a_row_on_pythons_numbers_is_a_row_of_arrays(fitted, rows, data):
+    """Any nesting, any rows: what is computed one by one has the bits of the batch, or is left to it."""
+    transformer, fit = data.draw(fitted)
+    plan, _ = models(transformer)
+    table = asked(data.draw(rows), fit, plan)
+
+    event(f"one by one: {plan.scalar is not None}")
+
+    prove_few(plan, table)
 
 
 @searching

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -250,3 +251,30 @@ def test_columns_in_any_order(tmp_path):
     turned = replace(table, columns=table.columns[::-1])
 
     assert model(turned).tobytes() == model(table).tobytes()
+
+
+def test_a_model_says_how_it_serves(base, tmp_path):
+    """The plan says what it leaves to scikit-learn; a model without one says why."""
+    folder = base / "model"
+
+    planned = model_fn(str(folder), environ={}).describe()
+    off = model_fn(str(folder), environ={"STAGEWIRE_PLAN": "off"}).describe()
+    shutil.copy(folder / "preprocess.joblib", tmp_path)
+    unvouched = model_fn(str(tmp_path), environ={}).describe()
+
+    assert (planned["plan"], planned["one_by_one"]) == ("on", 16)
+    assert "number beyond 1.7" in planned["left_to_scikit_learn"]
+    assert off == {"plan": "off", "reason": "STAGEWIRE_PLAN=off"}
+    assert unvouched == {"plan": "off", "reason": "there is no manifest to vouch for one"}
+
+
+def test_a_model_names_the_step_without_a_plan(base, tmp_path):
+    """What packaging noted of a step is what the model says: step, reason and cost."""
+    shutil.copytree(base / "model", tmp_path, dirs_exist_ok=True)
+    noted = {"step": "KNNImputer", "reason": "is none of the steps", "cost": "about 4 ms a request"}
+    found = manifest.read(tmp_path)
+    manifest.write(tmp_path, replace(found, plan={"proven": False, **noted}))
+
+    described = model_fn(str(tmp_path), environ={}).describe()
+
+    assert described == {"plan": "off", **noted}

@@ -192,15 +192,25 @@ def test_threads_agree_while_xgboost_loads(artifact):
     )
 
 
+def test_a_model_says_how_it_serves(artifact):
+    """Up to how many rows the plan serves, and why where it does not."""
+    planned = load(artifact).describe()
+    off = load(artifact, planned=False).describe()
+
+    assert planned == {"plan": "on", "kind": "tables", "crossover": 256, "xgboost_loaded": False}
+    assert off == {"plan": "off", "reason": "STAGEWIRE_PLAN=off"}
+
+
 def test_unproven_is_not_used(artifact):
     """A plan's file counts for nothing where the manifest does not say that it is proven."""
     path = artifact / "manifest.json"
     stated = json.loads(path.read_text())
-    path.write_text(json.dumps({**stated, "plan": {"proven": False}}))
+    path.write_text(json.dumps({**stated, "plan": {"proven": False, "reason": "dart"}}))
 
     model = load(artifact)
 
     assert not isinstance(model.scorer, Both)
+    assert model.describe() == {"plan": "off", "reason": "dart"}
 
 
 def test_a_broken_plan_is_refused(artifact):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from featurizer.plan.assemble import assemble
 from featurizer.plan.edges import edges
 from featurizer.plan.file import FORMAT, NUMBERS, STRUCTURE, read, write
-from featurizer.plan.proof import Unequal, prove
+from featurizer.plan.proof import Unequal, prove, prove_few
 from featurizer.plan.symbols import Unplanned
 from featurizer.planned import Planned
 
@@ -49,7 +49,10 @@ def _proven(folder: Path, reference: Featurizer, samples: Table) -> dict[str, An
     plan, schema, output = read(folder)
     planned = Planned(plan, schema, output, lambda: reference)
     training = prove(planned, reference, samples)
-    edge = prove(planned, reference, edges(plan, schema, samples))
+    odd = edges(plan, schema, samples)
+    edge = prove(planned, reference, odd)
+    for rows in (samples, odd):
+        prove_few(planned, rows)
     return {"proven": True, "format": FORMAT, "training": asdict(training), "edges": asdict(edge)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from stagewire.errors import LISTED_ROWS, BadRows
 from stagewire.table import Role, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from stagewire.schema import Schema
@@ -22,13 +24,19 @@ if TYPE_CHECKING:
 class Featurizer:
     """A fitted transformer with the columns it takes and gives.
 
-    `named` tells whether it was fitted on names, and so wants a DataFrame, or on a bare array.
+    `named` tells whether it was fitted on names, and so wants a DataFrame, or on a bare array;
+    `note` says why there is no plan.
     """
 
     transformer: Any
     schema: Schema
     output: Schema
     named: bool
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `/metadata` shows: why no plan serves, and what that costs."""
+        return {"plan": "off", **self.note}
 
     def __call__(self, data: Table) -> NDArray[np.float64]:
         """Return the features, float64, shape (rows, features).

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from featurizer.plan.run import Outlier
+from featurizer.plan.scalar import scalar
+from stagewire.codec.plain_csv import FEW
 from stagewire.limits import INLINE_BYTES
 from stagewire.table import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from featurizer.model import Featurizer
     from featurizer.plan.run import Plan
+    from featurizer.plan.scalar import Scalar
     from stagewire.schema import Schema
     from stagewire.table import Table
 
@@ -39,6 +42,14 @@ class Planned:
         """The transformer itself, loaded when a number is first beyond what the plan can do."""
         return self.load()
 
+    def describe(self) -> dict[str, Any]:
+        """Return what `/metadata` shows: whether the plan serves, and what it leaves to scikit-learn."""
+        return {
+            "plan": "on",
+            "left_to_scikit_learn": f"requests with a number beyond {self.plan.limit:g}",
+            "one_by_one": FEW if self.scalar else 0,
+        }
+
     def __call__(self, data: Table) -> NDArray[np.float64]:
         """Return the features, float64, shape (rows, features).
 
@@ -52,6 +63,35 @@ class Planned:
             return self.plan(self._columns(data), data.rows)
         except Outlier:
             return self.reference(data)
+
+    @cached_property
+    def scalar(self) -> Scalar | None:
+        """The plan for few rows."""
+        return scalar(self.plan)
+
+    def few(self, rows: Sequence[Sequence[Any]]) -> list[float] | None:
+        """Return the features of rows of cells, one row after another; None where only arrays will do."""
+        compute, found = self.scalar, list[float]()
+        if compute is None:
+            return None
+        for row in rows:
+            features = compute(row)
+            if features is None:
+                return None
+            found += features
+        return found
+
+    def many(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.float64] | None:
+        """Return the features of columns in the schema's order, (rows, features); None beyond the plan.
+
+        Raises:
+            BadRows: an encoder refuses rows; names every one.
+
+        """
+        try:
+            return self.plan(columns, len(columns[0]))
+        except Outlier:
+            return None
 
     def _columns(self, data: Table) -> list[NDArray[Any]]:
         features = data.of(Role.FEATURE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,8 @@ PINNED: Final = ("scikit-learn",)
 
 
 PLAN: Final = "STAGEWIRE_PLAN"
+# What packaging notes of a step that has no plan.
+NOTED: Final = ("step", "reason", "cost")
 
 _log = logging.getLogger(__name__)
 
@@ -45,20 +48,28 @@ def model_fn(model_dir: str, *, environ: Mapping[str, str] = os.environ) -> Feat
     asked = (environ.get(PLAN) or "on").lower()
     if asked not in {"on", "off"}:
         raise ConfigError(f"{PLAN} has the value {asked!r}; it must be one of: on, off")
-    planned = _planned(Path(model_dir), environ) if asked == "on" else None
-    return load(model_dir, environ=environ) if planned is None else planned
+    found = _planned(Path(model_dir), environ) if asked == "on" else {"reason": f"{PLAN}=off"}
+    if isinstance(found, Planned):
+        return found
+    return replace(load(model_dir, environ=environ), note=found)
 
 
-def _planned(folder: Path, environ: Mapping[str, str]) -> Planned | None:
-    """Load the plan, if the manifest vouches for it; the stage has compared the files' hashes."""
+def _planned(folder: Path, environ: Mapping[str, str]) -> Planned | Mapping[str, Any]:
+    """Load the plan, if the manifest vouches for it, or say why there is none.
+
+    The stage has compared the files' hashes.
+    """
     found = manifest.read(folder)
-    if found is None or not found.proven or STRUCTURE not in found.files:
-        return None
+    if found is None:
+        return {"reason": "there is no manifest to vouch for one"}
+    if not found.proven or STRUCTURE not in found.files:
+        noted = {key: found.plan[key] for key in NOTED if key in found.plan}
+        return noted or {"reason": "it was packaged without one"}
     try:
         plan, schema, output = read(folder)
     except ArtifactError as error:
         _log.warning("served without its plan: %s", error)
-        return None
+        return {"reason": str(error)}
     return Planned(plan, schema, output, lambda: load(folder, environ=environ))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from predictor.booster import load as load_booster
 from predictor.both import Both
 from predictor.engine import Engine
 from stagewire import manifest
+from stagewire.errors import ArtifactError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A model and what its numbers mean; `schema` and `output` are its columns."""
+    """A model and what its numbers mean; `schema` and `output` are its columns.
+
+    `reason` says why there is no plan.
+    """
 
     engine: Engine
     scorer: Engine | Both
@@ -37,6 +41,18 @@ class Predictor:
     verdict: Verdict
     schema: Schema
     output: Schema
+    reason: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `/metadata` shows: up to how many rows the plan serves, or why none does."""
+        if not isinstance(self.scorer, Both):
+            return {"plan": "off", "reason": self.reason}
+        return {
+            "plan": "on",
+            "kind": type(self.scorer.plan.leaves).__name__.lower(),
+            "crossover": self.scorer.rows,
+            "xgboost_loaded": self.engine.ready,
+        }
 
     @property
     def booster(self) -> xgb.Booster:
@@ -45,7 +61,11 @@ class Predictor:
 
     def __call__(self, data: Table) -> tuple[Column, ...]:
         """Return the columns of the predictions."""
-        return self.verdict.columns(self.raw(data.matrix(np.float32)))
+        return self.block(data.matrix(np.float32))
+
+    def block(self, features: NDArray[np.float32]) -> tuple[Column, ...]:
+        """Return the columns of the predictions for features, shape (rows, features)."""
+        return self.verdict.columns(self.raw(features))
 
     def raw(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return XGBoost's own numbers, float32, shape (rows,) or (rows, classes)."""
@@ -79,10 +99,21 @@ def load(model_dir: Path, *, planned: bool = True) -> Predictor:
         return _predictor(engine, Both(plan, engine))
     booster = load_booster(path)
     engine = Engine(path, signatures.of(booster, path), booster)
-    return _predictor(engine, engine)
+    return _predictor(engine, engine, _reason(model_dir) if planned else "STAGEWIRE_PLAN=off")
 
 
-def _predictor(engine: Engine, scorer: Engine | Both) -> Predictor:
+def _reason(model_dir: Path) -> str:
+    try:
+        found = manifest.read(model_dir)
+    except ArtifactError as error:
+        return str(error)  # who loads the stage refuses it; a model alone may be used without
+    if found is None:
+        return "there is no manifest to vouch for one"
+    return str(found.plan.get("reason", "it was packaged without one"))
+
+
+def _predictor(engine: Engine, scorer: Engine | Both, reason: str = "") -> Predictor:
     signature = engine.signature
     verdict = signature.verdict()
-    return Predictor(engine, scorer, signature, verdict, signature.schema(), verdict.schema())
+    columns = signature.schema(), verdict.schema()
+    return Predictor(engine, scorer, signature, verdict, *columns, reason)

@@ -10,11 +10,12 @@ import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
-from uuid import uuid4
 
 import orjson
 
 from stagewire.errors import MethodNotAllowed, StageError, StageFailed, TooLarge, UnsupportedMedia
+from stagewire.headers import Headers
+from stagewire.request import new_id
 from stagewire.request import request_id as checked
 from stagewire.script import Context
 
@@ -42,6 +43,7 @@ class Front:
         self.service = service
         self.build = build
         self.app: App | None = None
+        self.model_dir = str(service.settings.model_dir)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection event, as ASGI has it."""
@@ -53,7 +55,7 @@ class Front:
         elif scope["path"] not in _METHODS:
             await (await self._web())(scope, receive, send)
         elif scope["method"] not in _METHODS[scope["path"]]:
-            await self._refuse(scope, send, _method(scope), uuid4().hex)
+            await self._refuse(scope, send, _method(scope), new_id())
         elif scope["path"] == "/ping":
             await self._ping(scope, send)
         else:
@@ -83,22 +85,20 @@ class Front:
         try:
             self.service.ready()
         except StageError as error:
-            await self._refuse(scope, send, error, uuid4().hex)
+            await self._refuse(scope, send, error, new_id())
         else:
             await _respond(send, 200, b"")
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         start, metrics = time.perf_counter(), self.service.metrics
-        headers = {
-            key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
-        }
-        context = Context(
-            str(self.service.settings.model_dir), checked(headers.get("x-request-id", "")), headers
-        )
+        headers = Headers(scope["headers"])
+        given = headers.raw.get(b"x-request-id")
+        request_id = new_id() if given is None else checked(given.decode("latin-1"))
+        context = Context(self.model_dir, request_id, headers)
         metrics.in_flight += 1
         status = 499  # what a client that left without an answer is counted as
         try:
-            status = await self._answer(scope, receive, send, context)
+            status = await self._answer(scope, receive, send, context, headers)
         finally:
             seconds = time.perf_counter() - start
             metrics.in_flight -= 1
@@ -111,16 +111,22 @@ class Front:
             }
             _log.info("request", extra={"fields": fields})
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, context: Context) -> int:
-        headers = context.headers
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, context: Context, headers: Headers
+    ) -> int:
         try:
             self.service.ready()
-            _refuse_encoding(headers.get("content-encoding"))
+            if b"content-encoding" in headers.raw:
+                _refuse_encoding(headers["content-encoding"])
             body = await read(receive, headers, self.service.settings.body_bytes)
             if body is None:
                 return 499
+            accept = headers.raw.get(b"accept")
             found, kind = await self.service.answer(
-                body, _content_type(headers), headers.get("accept"), context
+                body,
+                _content_type(headers),
+                None if accept is None else accept.decode("latin-1"),
+                context,
             )
         except StageError as error:
             return await self._refuse(scope, send, error, context.request_id)
@@ -161,14 +167,14 @@ class Front:
         return error.status
 
 
-async def read(receive: Receive, headers: dict[str, str] | Any, limit: int) -> bytes | None:
+async def read(receive: Receive, headers: Headers, limit: int) -> bytes | None:
     """Read a request's body, None when the client left.
 
     Raises:
         TooLarge: it is over the limit; told from Content-Length before a byte is read.
 
     """
-    stated = headers.get("content-length", "")
+    stated = headers.raw.get(b"content-length", b"")
     if stated.isdigit() and int(stated) > limit:
         raise _too_large(int(stated), limit)
     message = await receive()
@@ -202,18 +208,18 @@ def _too_large(size: int, limit: int) -> TooLarge:
     )
 
 
-def _refuse_encoding(encoding: str | None) -> None:
+def _refuse_encoding(encoding: str) -> None:
     if encoding and encoding.lower() != "identity":
         msg = f"the Content-Encoding {encoding!r} is not decoded here; send the body as it is"
         raise UnsupportedMedia(msg)
 
 
-def _content_type(headers: dict[str, str] | Any) -> str:
-    found = headers.get("content-type")
+def _content_type(headers: Headers) -> str:
+    found = headers.raw.get(b"content-type")
     if not found:
         msg = "the request states no Content-Type; say for instance 'text/csv'"
         raise UnsupportedMedia(msg)
-    return str(found)
+    return found.decode("latin-1")
 
 
 def _method(scope: Scope) -> MethodNotAllowed:

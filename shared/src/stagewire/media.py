@@ -26,6 +26,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
 _PARAMETER = re.compile(rf'\s*;\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))?)?\s*')
+_HOP = re.compile(r"(application/[a-z.-]+)(?:; sw-id=)([0-9A-Za-z_.-]{1,64})((?:; .*)?)")
 _ESCAPE = re.compile(r"\\(.)")
 
 
@@ -49,6 +50,18 @@ def parse(header: str) -> MediaType:
         UnsupportedMedia: it is not a media type at all.
 
     """
+    found = _HOP.fullmatch(header)
+    if found is None:
+        return _remembered(header)
+    # On a hop each header has an id of its own, and the rest is always the same.
+    media = _remembered(f"{found[1]}; sw-id=_{found[3]}")
+    return MediaType(media.name, {**media.parameters, "sw-id": found[2]})
+
+
+@lru_cache(
+    maxsize=256
+)  # clients send few distinct headers; a bound keeps hostile ones from growing it
+def _remembered(header: str) -> MediaType:
     media, end = _parse(header, 0)
     if media is None or header[end:].strip():
         msg = f"the Content-Type {header!r} is not a media type such as 'text/csv; charset=utf-8'"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stagewire.request import Origin
     from stagewire.table import Role
 
-Kind: TypeAlias = Literal["text", "json", "numpy", "arrow"]
+Kind: TypeAlias = Literal["text", "json", "numpy", "arrow", "values"]
 
 # Marks a cell that a JSON object does not have, apart from one that is null.
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
@@ -23,7 +23,8 @@ ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
 class Parsed:
     """Columns as the body has them.
 
-    `names` is None when columns go by position; `kind` says what the cells are; `errors` are rows
+    `names` is None when columns go by position; `kind` says what the cells are (`values` are float64
+    and objects already, with NaN and None for missing); `errors` are rows
     that could not even be read as rows, whose cells are blanks; `roles` and `parameters` are what
     a previous stage sent along.
     """

@@ -6,6 +6,7 @@ exactly text/csv and application/json, an optional `context`, `transform_fn` ins
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import sys
@@ -133,7 +134,7 @@ def load(path: Path) -> Script:
 
 def call(function: Function, *arguments: Any, context: Context) -> Any:
     """Call a function, with the context when its signature has room for one."""
-    if takes_context(function, len(arguments)):
+    if _takes_context(function, len(arguments)):
         return function(*arguments, context)
     return function(*arguments)
 
@@ -145,6 +146,17 @@ def takes_context(function: Function, count: int) -> bool:
     return len(places) > count and (
         places[count].name == "context" or places[count].default is inspect.Parameter.empty
     )
+
+
+def _takes_context(function: Function, count: int) -> bool:
+    try:
+        return _remembered(function, count)
+    except TypeError:  # a callable without a hash
+        return takes_context(function, count)
+
+
+# Reading a signature takes 20 us, and a process has a handful of functions.
+_remembered = functools.lru_cache(maxsize=32)(takes_context)
 
 
 def body_for(body: bytes, content_type: str) -> str | bytes:

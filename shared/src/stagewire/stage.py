@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stagewire import media
@@ -11,13 +11,17 @@ from stagewire.answer import assemble
 from stagewire.decoding import decode, enforce, refusal, renumber
 from stagewire.encoding import encode
 from stagewire.errors import BadRows, CallerError, StageError, StageFailed
+from stagewire.lane import lane
 from stagewire.request import Origin, Policy, Request
 from stagewire.results import empty, results, unfit
 from stagewire.script import body_for, call
 from stagewire.table import Role, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stagewire.answer import Answer
+    from stagewire.lane import Lane
     from stagewire.manifest import Manifest
     from stagewire.schema import DType, Schema
     from stagewire.script import Context, Script
@@ -30,7 +34,7 @@ class Stage:
     """Functions, the model they loaded, and what the deployment decides.
 
     `hop_dtype` is set when the next stage is ours; `default_accept` stands in for an absent or
-    open Accept, as SageMaker's toolkits have it.
+    open Accept, as SageMaker's toolkits have it; `straight` lets usual requests take the lane.
     """
 
     name: str
@@ -42,6 +46,13 @@ class Stage:
     policy: Policy = Policy.FAIL
     hop_dtype: DType | None = None
     default_accept: str | None = None
+    straight: bool = True
+    _lane: Lane | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Look for the straight line, which needs all the rest."""
+        if self.straight:
+            object.__setattr__(self, "_lane", lane(self))
 
     @property
     def inline_bytes(self) -> int:
@@ -59,6 +70,10 @@ class Stage:
 
         """
         try:
+            if self._lane is not None:
+                found = self._lane(body, content_type, accept, context)
+                if found is not None:
+                    return found
             return self._answer(body, content_type, accept, context)
         except StageError:
             raise
@@ -151,14 +166,14 @@ class Stage:
         return data if self.script.takes_table else data.frame(Role.FEATURE)
 
     def _encode(self, table: Table, answer: Answer, accept: str | None) -> tuple[bytes, str]:
-        if self.default_accept and media.accept(accept or "*/*")[0].media.name in self._open:
+        if self.default_accept and self.leaves_open(media.accept(accept or "*/*")):
             return encode(table, answer, self.default_accept)
         return encode(table, answer, accept, hop_dtype=self.hop_dtype)
 
-    @property
-    def _open(self) -> frozenset[str]:
-        """What counts as no wish: on a hop also the platform's own `application/json`."""
-        return frozenset({"*/*", media.JSON} if self.hop_dtype else {"*/*"})
+    def leaves_open(self, ranges: Sequence[media.Range]) -> bool:
+        """Tell whether Accept is no wish: on a hop also the platform's own `application/json`."""
+        wanted = ranges[0].media.name
+        return wanted == "*/*" or (self.hop_dtype is not None and wanted == media.JSON)
 
     def _user_accept(self, accept: str | None) -> str:
         """Give a user's function what the toolkit would: JSON where nothing is asked."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from featurizer.planned import Planned
     from stagewire.errors import RowError
     from stagewire.table import Table
 
@@ -61,6 +62,26 @@ def prove(plan: Compute, reference: Compute, data: Table, *, alone: int = ALONE)
         _singly(plan, plan, _taken(data, np.arange(min(SINGLE, data.rows))))
         _singly(plan, reference, _taken(data, np.arange(min(alone, data.rows))))
     return Proof(data.rows, refused, digest.hexdigest())
+
+
+def prove_few(planned: Planned, data: Table) -> None:
+    """Compare the plan on Python's numbers, row by row, with the plan on arrays.
+
+    Raises:
+        Unequal: a row differs in a bit of a feature, or one that the plan refuses is answered.
+
+    """
+    cells = zip(*(data[name].tolist() for name in planned.schema.names), strict=True)
+    with np.errstate(all="ignore"):
+        good, features = _agreed(planned, planned, data, np.arange(data.rows))
+    expected = dict(zip(good.tolist(), features, strict=True))
+    for number, row in enumerate(cells):
+        found = planned.few([row])
+        if found is None:
+            continue
+        if number not in expected:
+            raise Unequal(f"row {number}: it is refused among others, and not alone")
+        _check(expected[number][None], np.array([found]), [number])
 
 
 def _singly(plan: Compute, reference: Compute, data: Table) -> None:

@@ -22,6 +22,9 @@ CHARSETS = {
     "utf-16": "utf-16",
 }
 
+# What a client states whose bytes are read as they are.
+UTF8 = frozenset({"utf-8", "utf8"})
+
 
 def text(body: bytes, media: MediaType) -> str:
     """Decode a body, without its byte-order mark.

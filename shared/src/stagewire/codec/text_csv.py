@@ -6,8 +6,12 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+import numpy as np
+import orjson
+
 from stagewire.codec.cells import quote, texts
-from stagewire.codec.charset import text
+from stagewire.codec.charset import UTF8, text
+from stagewire.codec.plain_csv import plain
 from stagewire.errors import Malformed
 from stagewire.limits import BODY_BYTES
 from stagewire.parsed import Parsed, columns_of
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from stagewire.answer import Answer
     from stagewire.media import MediaType
     from stagewire.schema import Schema
-    from stagewire.table import Column
+    from stagewire.table import Array, Column
 
 # The module's default of 128 KiB a cell is for spreadsheets; the body's own limit is enough here.
 csv.field_size_limit(BODY_BYTES)
@@ -32,6 +36,12 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         Malformed: not CSV, no rows, or `header=` is neither present nor absent.
 
     """
+    found = _plain(body, media, schema) if schema else None
+    return careful(body, media, schema) if found is None else found
+
+
+def careful(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
+    """Read a CSV of any kind, as `parse` does."""
     rows = cells(text(body, media))
     if has_header(rows[0], media.parameters.get("header"), schema):
         names = tuple(cell.strip() for cell in rows[0])
@@ -45,6 +55,16 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
     rows = _blanks(rows, width)
     columns, errors = columns_of(rows, (width, width + 1) if schema else (width,), blank="")
     return Parsed(Origin.CSV, "text", columns, len(rows), errors=errors)
+
+
+def _plain(body: bytes, media: MediaType, schema: Schema) -> Parsed | None:
+    """Read a body that leaves no doubt; None leaves it to the careful way."""
+    if media.charset.lower() not in UTF8 or media.parameters.get("header", "absent") != "absent":
+        return None
+    columns = plain(schema).columns(body)
+    if columns is None:
+        return None
+    return Parsed(Origin.CSV, "values", columns, len(columns[0]))
 
 
 def _blanks(rows: list[list[str]], width: int) -> list[list[str]]:
@@ -91,8 +111,16 @@ def write(answer: Answer) -> bytes:
     return document(answer.bare(proba=answer.request.proba), header=False)
 
 
+def block(matrix: Array) -> bytes:
+    """Write a 2-D array of finite or missing numbers as lines, as `document` writes its columns."""
+    cells = orjson.dumps(np.ascontiguousarray(matrix), option=orjson.OPT_SERIALIZE_NUMPY)
+    return cells[2:-2].replace(b"],[", b"\n").replace(b"null", b"") + b"\n"
+
+
 def document(columns: Sequence[Column], *, header: bool) -> bytes:
     """Write columns as lines."""
+    if len(columns) == 1 and not header:
+        return "".join(f"{cell}\n" for cell in texts(columns[0])).encode()
     lines: Iterable[str] = map(",".join, zip(*(texts(column) for column in columns), strict=True))
     first = [",".join(quote(column.name) for column in columns)] if header else []
     return "".join(f"{line}\n" for line in [*first, *lines]).encode()

@@ -1,0 +1,233 @@
+"""The straight line through a stage, for what nearly all requests are; whatever else is asked goes the general way.
+
+A lane takes rows without names, every one of them good, and a model that computes on arrays. Where
+anything is unusual it steps aside (None) before it has done anything, and the general way decides;
+both give the same bytes, which tests compare.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from math import isfinite
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+
+import numpy as np
+
+from stagewire import hop, media
+from stagewire.answer import Answer
+from stagewire.codec import CODECS, npy, text_csv
+from stagewire.codec.charset import UTF8
+from stagewire.codec.plain_csv import plain
+from stagewire.encoding import MIRRORED
+from stagewire.request import Origin, Policy, Request, from_parameters, valid_id
+from stagewire.results import single
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from stagewire.codec.plain_csv import Cell
+    from stagewire.script import Context
+    from stagewire.stage import Stage
+    from stagewire.table import Array, Column
+
+HOP: Final = "hop"
+
+# The id is the one part of a Content-Type that differs from request to request.
+_ID = re.compile(r"; sw-id=([0-9A-Za-z_.-]{1,64})(?=;|$)")
+_ANY: Final = "_"
+_PLACE: Final = f"; sw-id={_ANY}"
+# What is beyond it may round to infinity as float32.
+_LARGEST: Final = float(np.finfo(np.float32).max)
+
+
+@runtime_checkable
+class Transforms(Protocol):
+    """A model whose features are computed from cells of few rows, or columns of many."""
+
+    def few(self, rows: Sequence[Sequence[Cell]]) -> list[float] | None:
+        """Return the features of all rows, one row after another, or None."""
+        ...
+
+    def many(self, columns: Sequence[Array]) -> NDArray[np.float64] | None:
+        """Return the features, shape (rows, features), or None."""
+        ...
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """A model whose predictions are computed from one array of float32 features."""
+
+    def block(self, features: NDArray[np.float32]) -> tuple[Column, ...]:
+        """Return the columns of the predictions for features of shape (rows, features)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a Content-Type says apart from the id: the format, the options, and what a hop says of them."""
+
+    csv: bool
+    request: Request
+    passed: str
+
+
+def opened(header: str, policy: Policy) -> Opened | None:
+    """Read a Content-Type whose id is out of the way; None where it asks for anything unusual.
+
+    Raises:
+        StageError: it cannot be read.
+
+    """
+    found = media.parse(header)
+    parameters = found.parameters
+    if found.name == media.CSV:
+        usual = "sw-id" not in parameters
+        usual &= found.charset.lower() in UTF8 and parameters.get("header", "absent") == "absent"
+        origin = Origin.CSV
+    else:
+        usual, origin = found.name == media.NPY, Origin.NPY
+        usual &= parameters.get("sw-id", _ANY) == _ANY  # else it is quoted, and nobody took it out
+    request = from_parameters(parameters, origin=origin, given_id=_ANY, policy=policy)
+    if not usual or request.origin.named:
+        return None
+    passed = media.render("", {k: v for k, v in request.parameters().items() if k != "sw-id"})
+    return Opened(found.name == media.CSV, request, passed)
+
+
+class Lane:
+    """What both kinds of lane share: how a request is opened, and the form of its answer."""
+
+    def __init__(self, stage: Stage) -> None:
+        assert stage.input is not None  # noqa: S101 (`lane` has looked)
+        self.stage = stage
+        self.model: Any = stage.model
+        self.width = len(stage.input.fields)
+        self.plain = plain(stage.input)
+        # Bounded, since callers choose the headers.
+        self.opened = lru_cache(maxsize=64)(partial(opened, policy=stage.policy))
+        self.form = lru_cache(maxsize=64)(self._form)
+
+    def __call__(
+        self, body: bytes, content_type: str, accept: str | None, context: Context
+    ) -> tuple[bytes, str] | None:
+        """Answer a request, or return None to leave it to the general way."""
+        passed = _ID.search(content_type)
+        given = context.request_id if passed is None else passed[1]
+        if passed is not None:
+            content_type = content_type[: passed.start()] + _PLACE + content_type[passed.end() :]
+        try:
+            found = self.opened(content_type)
+            if found is None or not valid_id(given):
+                return None
+            form = self.form(accept, found.request.origin)
+            answer = None if form is None else self.answer(body, found, form, given)
+        except Exception:  # noqa: BLE001 (the general way fails likewise, and says so in full)
+            return None
+        if answer is not None:
+            context.request_id = given
+        return answer
+
+    def answer(self, body: bytes, found: Opened, form: str, given: str) -> tuple[bytes, str] | None:
+        """Compute and write; `given` is the request's id."""
+        raise NotImplementedError
+
+    def _form(self, accept: str | None, origin: Origin) -> str | None:
+        ranges = media.accept(accept or "*/*")
+        stage = self.stage
+        if stage.default_accept and stage.leaves_open(ranges):
+            ranges = media.accept(stage.default_accept)
+        elif stage.hop_dtype and isinstance(self, Features) and hop.is_hop(ranges):
+            return HOP
+        own = MIRRORED[origin]
+        chosen = media.choose(ranges, [own, *(name for name in CODECS if name != own)])
+        return chosen[0] if chosen else None
+
+
+class Features(Lane):
+    """Rows of CSV become features, for the hop or as CSV."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        assert stage.output is not None  # noqa: S101 (`lane` has looked)
+        self.features = len(stage.output.fields)
+        self.dtype = np.dtype("<f4" if stage.hop_dtype == "float32" else "<f8")
+        self.packed = lru_cache(maxsize=64)(self._packed)
+
+    def answer(self, body: bytes, found: Opened, form: str, given: str) -> tuple[bytes, str] | None:
+        """Featurize; anything but CSV in, and the hop or CSV out, is left to the general way."""
+        if not found.csv or form not in {HOP, media.CSV}:
+            return None
+        rows = self.plain.few(body)
+        flat = self.model.few(rows) if rows is not None else None
+        kind = f"{media.NPY}; sw-id={given}{found.passed}" if form == HOP else media.CSV
+        if flat is not None and form == HOP:
+            # One sum tells whether all are finite, unless it overflows itself.
+            if not isfinite(sum(flat)) or max(flat) > _LARGEST or min(flat) < -_LARGEST:
+                return None
+            head, pack = self.packed(len(flat) // self.features)
+            return head + pack(*flat), kind
+        matrix = np.array(flat).reshape(-1, self.features) if flat is not None else self._many(body)
+        cast = None if matrix is None else single(matrix)
+        if matrix is None or cast is None:
+            return None
+        if form != HOP:
+            return text_csv.block(matrix), kind
+        return npy.dump(cast if self.dtype.itemsize == cast.itemsize else matrix), kind
+
+    def _many(self, body: bytes) -> NDArray[np.float64] | None:
+        columns = self.plain.columns(body)
+        found: NDArray[np.float64] | None = None if columns is None else self.model.many(columns)
+        return found
+
+    def _packed(self, rows: int) -> tuple[bytes, Any]:
+        pack = Struct(f"<{rows * self.features}{self.dtype.char}").pack
+        return npy.head(self.dtype.str, (rows, self.features)), pack
+
+
+class Scores(Lane):
+    """Rows of CSV, or of float32 npy as the hop has them, become predictions in any form."""
+
+    def answer(self, body: bytes, found: Opened, form: str, given: str) -> tuple[bytes, str] | None:
+        """Predict."""
+        block = self._csv(body) if found.csv else self._npy(body)
+        block = None if block is None else single(block)
+        if block is None:
+            return None
+        columns = self.model.block(block)
+        if form == media.CSV:
+            shown = columns if found.request.proba else columns[:1]
+            return text_csv.document(shown, header=False), form
+        request = replace(found.request, id=given)
+        classes = self.stage.output.classes if self.stage.output else ()
+        return CODECS[form].write(Answer(request, len(block), (), columns, classes)), form
+
+    def _csv(self, body: bytes) -> Array | None:
+        rows = self.plain.few(body)
+        if rows is not None:
+            return np.array(rows)
+        columns = self.plain.columns(body)
+        return None if columns is None else np.column_stack(columns)
+
+    def _npy(self, body: bytes) -> Array | None:
+        block = npy.load(body)
+        usual = block.dtype == np.float32 and block.ndim == 2  # noqa: PLR2004 (rows and columns)
+        return block if usual and len(block) and block.shape[1] == self.width else None
+
+
+def lane(stage: Stage) -> Lane | None:
+    """Make the lane of a stage, None where a function of its own has a part in every request."""
+    script = stage.script
+    own = script.user or script.input_fn or script.output_fn or script.transform_fn
+    if own or stage.input is None or stage.output is None:
+        return None
+    types = {field.dtype for field in stage.input.fields}
+    if isinstance(stage.model, Transforms) and types <= {"float64", "string"}:
+        return Features(stage)
+    if isinstance(stage.model, Predicts) and types == {"float32"}:
+        return Scores(stage)
+    return None
