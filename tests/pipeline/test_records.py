@@ -79,7 +79,7 @@ def test_json_lines_are_cut_at_line_ends(body, size):
 
 @given(cells=st.lists(st.lists(TEXT, min_size=2, max_size=3), min_size=1, max_size=9), end=ENDS)
 def test_halves_are_whole_rows_and_stand_where_they_stood(cells, end):
-    """A chunk can be cut until its chunks are single records."""
+    """A chunk can be cut until its chunks are single records, but the first, which may be a header."""
     body = written(cells, end)
     todo, done = [records.chunk(body, CSV, record=0, line=1)], []
 
@@ -88,16 +88,17 @@ def test_halves_are_whole_rows_and_stand_where_they_stood(cells, end):
         parts = records.halves(each, CSV)
         todo, done = [*(parts or ()), *todo], done if parts else [*done, each]
 
-    assert [each.record for each in done] == list(range(len(cells)))
-    assert [rows(each.data) for each in done] == [[row] for row in rows(body)]
+    first, *others = rows(body)
+    assert [each.record for each in done] == [0, *range(2, len(cells))]
+    assert [rows(each.data) for each in done] == [[first, *others[:1]], *([r] for r in others[1:])]
 
 
 def test_empty_lines_go_with_the_rows_that_follow():
     """Between rows an empty line is a row, at the end of a body it is none."""
-    found = cut(b"a,b\n\n\n1,2\n\n", CSV, 4)
+    found = cut(b"a,b\n1,2\n\n\n3,4\n\n", CSV, 8)
 
-    assert [each.data for each in found] == [b"a,b\n", b"\n\n1,2\n\n"]
-    assert [(each.records, each.blanks) for each in found] == [(1, 0), (3, 1)]
+    assert [each.data for each in found] == [b"a,b\n1,2\n", b"\n\n3,4\n\n"]
+    assert [(each.records, each.blanks) for each in found] == [(2, 0), (3, 1)]
 
 
 def test_nothing_has_no_chunks():

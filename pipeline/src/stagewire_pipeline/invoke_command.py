@@ -86,6 +86,7 @@ def invoke(  # noqa: PLR0913 (click passes one argument an option)
     """
     from stagewire_pipeline.endpoint import Endpoint
 
+    target = Target(file, out)
     kind = content_type or ("text/csv" if piped(file) else content.of(file.name))
     url = options.door(endpoint_url, environ=context.obj, here=here, port=port)
     endpoint = Endpoint(name, url=url, environ=context.obj, threads=concurrency)
@@ -97,8 +98,7 @@ def invoke(  # noqa: PLR0913 (click passes one argument an option)
             content_type=with_policy(kind, bad_rows),
             accept=accept,
         )
-        with Target(file, out) as target:
-            stream(source, endpoint, pace, target=target)
+        stream(source, endpoint, pace, target=stack.enter_context(target))
 
 
 def stream(
@@ -145,10 +145,10 @@ class Target:
 
         """
         try:
-            if self._stream is None:
-                self._stream = self._out.open("wb") if self._out else sys.stdout.buffer
-            self._stream.write(data)
-            self._stream.flush()
+            stream = self._stream or (self._out.open("wb") if self._out else sys.stdout.buffer)
+            self._stream = stream
+            stream.write(data)
+            stream.flush()
         except BrokenPipeError:
             raise  # click ends quietly for whoever reads no further
         except OSError as error:

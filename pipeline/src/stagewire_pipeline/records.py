@@ -22,6 +22,8 @@ _RECORD = rb"%b(?:,%b)*+%b" % (_CELL, _CELL, _END)
 END = re.compile(_END)
 RECORD = re.compile(_RECORD)
 RECORDS = re.compile(rb"(?:%b)*+" % _RECORD)
+# A file's first chunk has so many records: the first one may be a header, which is no body alone.
+FIRST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,8 @@ def chunks(
     while block:
         rest += block
         end = cut.end(rest)
+        if not (held or record) and cut.count(rest[:end]) < FIRST:
+            end = 0
         if end and held:
             yield chunk(held, cut, record=record, line=line)
             record, line = record + cut.count(held), line + cut.lines(held)
@@ -196,8 +200,11 @@ def chunk(data: bytes, cut: Form, *, record: int, line: int) -> Chunk:
 
 
 def halves(whole: Chunk, cut: Form) -> tuple[Chunk, Chunk] | None:
-    """Cut a chunk in two at a record's end near its middle; None where it is one record."""
-    end = cut.end(whole.data[: len(whole.data) // 2]) or cut.skip(whole.data, 1)
+    """Cut a chunk in two at a record's end near its middle; None where it cannot be cut."""
+    end = cut.end(whole.data[: len(whole.data) // 2])
+    least = 1 if whole.record else FIRST
+    if cut.count(whole.data[:end]) < least:
+        end = cut.skip(whole.data, least)
     if not cut.strip(whole.data[end:]):
         return None
     first = chunk(whole.data[:end], cut, record=whole.record, line=whole.line)
