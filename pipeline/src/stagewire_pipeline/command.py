@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from stagewire_pipeline import deploy_command, invoke_command, options, show
+from stagewire_pipeline import bench_command, deploy_command, invoke_command, options, show
 from stagewire_pipeline.child import Stages, installed
 from stagewire_pipeline.rooms import Rooms
 
@@ -153,6 +153,7 @@ def build(rooms: tuple[str, ...]) -> None:
 
 
 main.add_command(invoke_command.invoke)
+main.add_command(bench_command.bench)
 main.add_command(deploy_command.push)
 main.add_command(deploy_command.deploy)
 main.add_command(deploy_command.delete)
