@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from stagewire_pipeline import deploy_command, options, show
+from stagewire_pipeline import bench_command, deploy_command, invoke_command, options, show
 from stagewire_pipeline.child import Stages, installed
 from stagewire_pipeline.rooms import Rooms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from stagewire_pipeline.child import Line
-
-DOOR_PORT = 8080
-PORT = click.IntRange(1, 65535)
 
 
 @click.group(cls=Rooms)
@@ -108,52 +104,9 @@ def package(context: click.Context, *, out: Path) -> None:
 
 
 @main.command()
-@click.argument("name")
-@click.argument(
-    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
-)
-@click.option("--endpoint-url", metavar="URL", help="Else the environment's, else AWS itself.")
-@click.option("--local", "here", is_flag=True, help=f"The door on this machine, port {DOOR_PORT}.")
-@click.option("--port", type=PORT, help="The door on this machine, at this port.")
-@click.option("--content-type", help="By the file's suffix unless given; CSV for '-'.")
-@click.option("--accept", help="Content type of the answer; the endpoint's choice unless given.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the answer.")
-@click.pass_context
-def invoke(  # noqa: PLR0913 (click passes one argument an option)
-    context: click.Context,
-    *,
-    name: str,
-    file: Path,
-    endpoint_url: str | None,
-    here: bool,
-    port: int | None,
-    content_type: str | None,
-    accept: str | None,
-    out: Path | None,
-) -> None:
-    """Send FILE (- is stdin) to the endpoint NAME, print what it answers."""
-    from stagewire_pipeline import content
-    from stagewire_pipeline.endpoint import Endpoint, address
-
-    piped = str(file) == "-"
-    kind = content_type or ("text/csv" if piped else content.of(file.name))
-    door = port or (DOOR_PORT if here else None)
-    if endpoint_url and door:
-        raise click.UsageError("--endpoint-url names one door and --local or --port another")
-    url = address(endpoint_url, environ=environment(context), port=door)
-    body = sys.stdin.buffer.read() if piped else file.read_bytes()
-    endpoint = Endpoint(name, url=url, environ=environment(context))
-    answer = endpoint.invoke(body, content_type=kind, accept=accept)
-    if out:
-        out.write_bytes(answer.body)
-    else:
-        sys.stdout.buffer.write(answer.body)
-
-
-@main.command()
 @options.DATA
 @options.OUT
-@click.option("--port", type=PORT, help=f"Any free one; {DOOR_PORT} with --keep.")
+@click.option("--port", type=options.PORT, help=f"Any free one; {options.DOOR_PORT} with --keep.")
 @click.option("--keep", is_flag=True, help="Leave it running until Ctrl-C.")
 @options.FORCE
 @click.pass_context
@@ -173,7 +126,7 @@ def demo(  # noqa: PLR0913 (click passes one argument an option)
     story.run(
         story.Demo(
             plan=Plan(data=data or story.data(), out=out),
-            port=port or (DOOR_PORT if keep else None),
+            port=port or (options.DOOR_PORT if keep else None),
             keep=keep,
             force=force,
             environ=environment(context),
@@ -199,6 +152,8 @@ def build(rooms: tuple[str, ...]) -> None:
         click.echo(made.build(room, root=root))
 
 
+main.add_command(invoke_command.invoke)
+main.add_command(bench_command.bench)
 main.add_command(deploy_command.push)
 main.add_command(deploy_command.deploy)
 main.add_command(deploy_command.delete)

@@ -9,6 +9,8 @@ PipelineError
  |-- DeployError      something would not be deployed, or AWS refused to make it
  |    `-- FailedError     the endpoint was made and did not come into service
  `-- EndpointError    the endpoint cannot be reached, or refused the call
+      |-- BusyError       the same call may succeed later
+      |-- TooLargeError   the same rows may go through in smaller parts
       `-- RefusalError    a container refused the rows (the platform's ModelError)
 """
 
@@ -62,11 +64,20 @@ class EndpointError(PipelineError):
     """The endpoint cannot be reached, or refused the call."""
 
 
+class BusyError(EndpointError):
+    """The endpoint is busy or out of reach; the same call may succeed later."""
+
+
+class TooLargeError(EndpointError):
+    """The rows, or what a container makes of them, are more than one request may carry."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """What a container said: its status and, from a stage of ours, the cells at fault.
 
-    `rows` hold `row`, `column`, `value` and `reason`; `bad_rows` counts them all, listed or not.
+    `rows` hold `row`, `column`, `value` and `reason`, and `line` where the file's is known;
+    `bad_rows` counts them all, listed or not.
     """
 
     message: str

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stagewire_pipeline.layout import STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 OUT = click.option(
     "--out",
@@ -21,7 +25,28 @@ DATA = click.option(
     metavar="FILE.csv",
     help="Rows with a header and a label; the abalone data unless given.",
 )
+DOOR_PORT = 8080
+PORT = click.IntRange(1, 65535)
+ENDPOINT_URL = click.option(
+    "--endpoint-url", metavar="URL", help="Else the environment's, else AWS itself."
+)
+LOCAL = click.option(
+    "--local", "here", is_flag=True, help=f"The door on this machine, port {DOOR_PORT}."
+)
+DOOR = click.option("--port", type=PORT, help="The door on this machine, at this port.")
 FORCE = click.option("--force", is_flag=True, help="Train even when nothing changed.")
+
+
+def door(
+    endpoint_url: str | None, *, environ: Mapping[str, str], here: bool, port: int | None
+) -> str | None:
+    """Choose the runtime's URL; None is AWS itself. Raises UsageError."""
+    from stagewire_pipeline.endpoint import address
+
+    at = port or (DOOR_PORT if here else None)
+    if endpoint_url and at:
+        raise click.UsageError("--endpoint-url names one door and --local or --port another")
+    return address(endpoint_url, environ=environ, port=at)
 
 
 def names(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...]:

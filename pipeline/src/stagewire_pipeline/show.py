@@ -93,9 +93,10 @@ def refusal(console: Console, error: RefusalError) -> None:
     console.print(Text(f"Error: {error}"), soft_wrap=True)
     if not found.rows:
         return
-    table = Table("row", "column", "value", "reason", box=None)
+    names = ("row", *(["line"] if "line" in found.rows[0] else []), "column", "value", "reason")
+    table = Table(*names, box=None)
     for row in found.rows[:ROWS]:
-        cells = (row.get("row"), row.get("column"), row.get("value"), row.get("reason"))
+        cells = [row.get(name) for name in names]
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
     console.print(table)
     told = len({row.get("row") for row in found.rows[:ROWS]})
