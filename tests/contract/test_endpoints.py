@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from itertools import count
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
@@ -120,8 +122,6 @@ def test_an_update_that_fails_keeps_the_old_instances(machine, endpoint, caller,
 
     bad = machine.config([machine.container("a"), machine.container("b", broken=True)])
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad)
-    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
-        sagemaker.delete_endpoint(EndpointName=name)
     machine.wait(name)
 
     described = sagemaker.describe_endpoint(EndpointName=name)
@@ -184,3 +184,126 @@ def test_a_deleted_endpoint_is_unknown(machine, sagemaker, caller):
     assert error["Error"]["Message"].startswith(f"Endpoint {name} of account")
     with pytest.raises(ClientError, match="Could not find endpoint"):
         sagemaker.describe_endpoint(EndpointName=name)
+
+
+def test_a_failed_update_is_seen_rolling_back(machine, endpoint, caller, sagemaker):
+    """While the new instances go, the old ones answer; the endpoint cannot be changed."""
+    machine.needs("starts")
+    name = endpoint(machine.config([machine.container("a")]))
+    slow = machine.container("a", environment={"STOP_SECONDS": "3"})
+    late = machine.container("b", environment={"EXIT_AFTER": "2", "READY_AFTER": "60"})
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=machine.config([slow, late]))
+
+    while (described := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] == (
+        "Updating"
+    ):
+        time.sleep(0.05)
+    answer = caller(machine)(endpoint=name)
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        sagemaker.delete_endpoint(EndpointName=name)
+    machine.wait(name)
+
+    assert described["EndpointStatus"] == "RollingBack"
+    assert "container-2" in described["FailureReason"]
+    assert answer["Body"]
+    assert "container-2" in sagemaker.describe_endpoint(EndpointName=name)["FailureReason"]
+
+
+def test_old_instances_live_on_for_the_termination_wait(machine, caller, sagemaker):
+    """The new ones answer, the endpoint is Updating, and the old container is still there."""
+    machine.needs("starts")
+    name = f"waiting-{next(GATES)}"  # deleted with its door: it is Updating for an hour
+    config = machine.config([machine.container("a")])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+    machine.wait(name)
+    [old] = machine.urls(name)
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 3600}
+
+    sagemaker.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName=machine.config([machine.container("b")]),
+        DeploymentConfig={"BlueGreenUpdatePolicy": policy},
+    )
+    while caller(machine).seen(endpoint=name)[1]["name"] == "a":
+        pass
+    described = sagemaker.describe_endpoint(EndpointName=name)
+
+    assert described["EndpointStatus"] == "Updating"
+    assert described["LastDeploymentConfig"]["BlueGreenUpdatePolicy"] == policy
+    assert httpx.get(f"{old}/ping", timeout=30).status_code == 200
+
+
+def test_an_update_can_keep_weights_and_counts(machine, endpoint, sagemaker):
+    """What scaling has set survives a new configuration, but for what is excluded."""
+    one = [machine.container("a")]
+    name = endpoint(machine.config(one, one, weights=[1, 1]))
+    wanted = [{"VariantName": "v1", "DesiredWeight": 3, "DesiredInstanceCount": 2}]
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name, DesiredWeightsAndCapacities=wanted
+    )
+    machine.wait(name)
+    new = machine.config(one, one, weights=[5, 5])
+
+    sagemaker.update_endpoint(
+        EndpointName=name, EndpointConfigName=new, RetainAllVariantProperties=True
+    )
+    machine.wait(name)
+    both = sizes(sagemaker, name)
+    sagemaker.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName=new,
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}],
+    )
+    machine.wait(name)
+
+    assert both == [(3.0, 2), (1.0, 1)]
+    assert sizes(sagemaker, name) == [(5.0, 2), (5.0, 1)]
+
+
+def sizes(sagemaker, name):
+    """Return the weight and the number of instances of each variant."""
+    described = sagemaker.describe_endpoint(EndpointName=name)
+    return [
+        (each["CurrentWeight"], each["CurrentInstanceCount"])
+        for each in described["ProductionVariants"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("deployment", "words"),
+    [
+        ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]}}, "AutoRollback"),
+        (
+            {
+                "BlueGreenUpdatePolicy": {
+                    "TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 0}
+                }
+            },
+            "type CANARY",
+        ),
+        (
+            {
+                "RollingUpdatePolicy": {
+                    "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1},
+                    "WaitIntervalInSeconds": 0,
+                }
+            },
+            "RollingUpdatePolicy",
+        ),
+    ],
+)
+def test_a_deployment_that_would_be_without_effect_is_refused(pipe, deployment, words):
+    """It is named; the endpoint stays as it is."""
+    sagemaker = pipe.client("sagemaker")
+    config = sagemaker.describe_endpoint(EndpointName="pipe")["EndpointConfigName"]
+
+    with pytest.raises(ClientError, match=words) as caught:
+        sagemaker.update_endpoint(
+            EndpointName="pipe", EndpointConfigName=config, DeploymentConfig=deployment
+        )
+
+    assert caught.value.response["Error"]["Code"] == "UnsupportedOperation"
+    described = sagemaker.describe_endpoint(EndpointName="pipe")
+    assert described["EndpointStatus"] == "InService"

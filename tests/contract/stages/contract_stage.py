@@ -155,13 +155,21 @@ class Server(ThreadingHTTPServer):
         """Say nothing of callers that hang up."""
 
 
+def stop(server: Server) -> None:
+    """End the server, no sooner than this container is to take for it."""
+    time.sleep(float(os.environ.get("STOP_SECONDS", "0")))
+    server.shutdown()
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     if (MODEL / "broken").exists():
         sys.exit("the model is broken")
     host = os.environ.get("STAGEWIRE_HOST", "")
     server = Server((host, int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))), Stage)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop, args=(server,)).start())
+    if "EXIT_AFTER" in os.environ:
+        threading.Timer(float(os.environ["EXIT_AFTER"]), os._exit, [4]).start()
     sys.stdout.write(f"{NAME} serves on {server.server_address[1]}\n")
     sys.stdout.flush()
     server.serve_forever(poll_interval=0.02)
