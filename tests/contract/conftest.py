@@ -19,6 +19,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from stagewire_local.image import BIND_TO_PORT
+
 HERE = Path(__file__).parent
 STAGES = HERE / "stages"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -28,9 +30,11 @@ NUMBERS = count(1)
 #   starts  makes containers for an endpoint, and ends them with it
 #   models  brings the model's data to them
 #   deaths  notices that one has ended
+#   labels  sees the labels of images
+#   memory  holds a container to the memory of its instance
 CAN = {
     "process": {"starts", "models", "deaths"},
-    "docker": {"starts", "models", "deaths"},
+    "docker": {"starts", "models", "deaths", "labels", "memory"},
     "fixed": set(),
 }
 # One endpoint's containers are shared by many tests, so the platform's own limits hold; what has
@@ -184,8 +188,11 @@ def images(driver, request):
         tag = f"stagewire-contract-{os.getpid()}"
         engine = request.getfixturevalue("engine")
         engine.images.build(path=str(STAGES), tag=tag, rm=True)
-        yield dict.fromkeys("ab", tag)
-        engine.images.remove(tag, force=True)
+        bare = f"{tag}-unlabelled"
+        engine.images.build(path=str(STAGES), tag=bare, rm=True, labels={BIND_TO_PORT: "no"})
+        yield {**dict.fromkeys("ab", tag), "unlabelled": bare}
+        for each in (tag, bare):
+            engine.images.remove(each, force=True)
     else:
         with ExitStack() as stack:
             lines = {
@@ -204,10 +211,10 @@ def images(driver, request):
 
 
 @contextmanager
-def running(driver, images, root, limits):
+def running(driver, images, root, limits, *, file_bytes=None):
     """Run a door; it ends with all that it started."""
-    given = json.dumps({"root": str(root), "driver": own(driver), "limits": limits})
-    with program(str(HERE / "programs" / "door.py"), given) as line:
+    given = {"root": str(root), "driver": own(driver), "limits": limits, "file_bytes": file_bytes}
+    with program(str(HERE / "programs" / "door.py"), json.dumps(given)) as line:
         machine = Machine(driver, f"http://127.0.0.1:{line}", root, images)
         machine.client("s3").create_bucket(Bucket=BUCKET)
         yield machine
@@ -234,10 +241,16 @@ def hasty(driver, images, tmp_path_factory):
         yield machine
 
 
-def serving(machine, **more):
+@pytest.fixture
+def cramped(driver, images, tmp_path):
+    """The same on a disk without room for a model: no file may be larger than 128 KiB."""
+    with running(driver, images, tmp_path / "door", PATIENT, file_bytes=128 * 1024) as machine:
+        yield machine
+
+
+def serving(machine):
     """Create the endpoint `pipe` of two containers, and wait for it."""
-    containers = [machine.container(name) for name in "ab"]
-    config = machine.config(containers, **more)
+    config = machine.config([machine.container(name) for name in "ab"])
     machine.client("sagemaker").create_endpoint(EndpointName="pipe", EndpointConfigName=config)
     machine.wait("pipe")
     return machine

@@ -45,7 +45,8 @@ class Actions:
         models.check(request)
         for container in models.containers(request):
             where = models.url(container)
-            if where is not None and not await self._source.has(where):
+            form = models.form(container)
+            if where is not None and not await self._source.has(where, form=form):
                 raise ValidationException(f"Could not find model data at {where}.")
         record = self._catalog.models.add(request["ModelName"], request)
         return {"ModelArn": self._tagged(record)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,8 @@ from stagewire_local.limits import Limits
 from stagewire_local.sessions import now
 
 given = json.loads(sys.argv[1])
+if given["file_bytes"]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (given["file_bytes"], given["file_bytes"]))
 root = Path(given["root"])
 
 

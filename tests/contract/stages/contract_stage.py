@@ -77,7 +77,7 @@ class Stage(BaseHTTPRequestHandler):
         if "exit" in order:
             os._exit(order["exit"])
         if "grow" in order:
-            bytearray(order["grow"]).replace(b"\0", b"x")
+            self.wfile.write(b"x" * order["grow"])
         if "pieces" in order:
             self.stream(order)
         elif order.get("hang"):
