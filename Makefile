@@ -27,7 +27,7 @@ test: $(READY)  ## All tests that need no container
 	@$(BIN)/python -Im pytest -m "not containers"
 
 test-containers: $(READY)  ## The tests that need a Docker Engine
-	@$(BIN)/python -Im pytest -m containers tests/containers tests/wire
+	@$(BIN)/python -Im pytest -m containers tests/containers tests/wire tests/contract
 
 test-rooms: $(addprefix test-room-,$(ROOMS))  ## Each room's tests in an environment of that room alone
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stagewire_local import configs, endpoints, models
+from stagewire_local.deployment import Deployment
 from stagewire_local.faults import NotImplementedHere, ValidationException
 from stagewire_local.listing import listed
 
@@ -44,7 +45,8 @@ class Actions:
         models.check(request)
         for container in models.containers(request):
             where = models.url(container)
-            if where is not None and not await self._source.has(where):
+            form = models.form(container)
+            if where is not None and not await self._source.has(where, form=form):
                 raise ValidationException(f"Could not find model data at {where}.")
         record = self._catalog.models.add(request["ModelName"], request)
         return {"ModelArn": self._tagged(record)}
@@ -88,8 +90,11 @@ class Actions:
         config = self._catalog.configs.find(request["EndpointConfigName"]).given
         plans = configs.plans(config, known=self._catalog.models)
         self._forget_gone()
+        wanted = request.get("DeploymentConfig") or {}
+        Deployment.of(wanted)  # it is kept for updates that ask for the last one
         record = self._catalog.endpoints.add(request["EndpointName"], request)
-        self._host.open(record.name, plans, driver=self._driver, settings=config)
+        endpoint = self._host.open(record.name, plans, driver=self._driver, settings=config)
+        endpoint.deployment = wanted
         return {"EndpointArn": self._tagged(record)}
 
     async def describe_endpoint(self, request: Mapping[str, Any]) -> Answer:
@@ -116,13 +121,22 @@ class Actions:
     async def update_endpoint(self, request: Mapping[str, Any]) -> Answer:
         """Start new instances, and stop the old ones when the new are healthy."""
         record = self._endpoint(request)
-        if request.get("RetainAllVariantProperties"):
-            message = "RetainAllVariantProperties is not implemented on this machine."
-            raise NotImplementedHere(message)
+        endpoint = self._registry.find(record.name)
         config = self._catalog.configs.find(request["EndpointConfigName"]).given
         plans = configs.plans(config, known=self._catalog.models)
-        endpoints.updatable(self._registry.find(record.name), arn=record.arn)
-        self._host.update(record.name, plans, settings=config)
+        wanted = request.get("DeploymentConfig") or {}
+        if request.get("RetainDeploymentConfig"):
+            wanted = endpoint.deployment
+        deployment = Deployment.of(wanted)
+        endpoints.updatable(endpoint, arn=record.arn)
+        if request.get("RetainAllVariantProperties"):
+            excluded = {
+                each["VariantPropertyType"]
+                for each in request.get("ExcludeRetainedVariantProperties") or []
+            }
+            plans = endpoints.retained(plans, endpoint=endpoint, excluded=excluded)
+        endpoint.deployment = wanted
+        self._host.update(record.name, plans, settings=config, deployment=deployment)
         return {"EndpointArn": record.arn}
 
     async def scale_endpoint(self, request: Mapping[str, Any]) -> Answer:

@@ -96,7 +96,9 @@ class Queue:
             return False
         instance, variant = min(free, key=lambda pair: pair[0].busy)
         lease = ExitStack()
-        hops = lease.enter_context(replace(variant, instances=[instance]).lease())
+        longest = ticket.timeout * len(instance.containers)
+        alone = replace(variant, instances=[instance])
+        hops = lease.enter_context(alone.lease(seconds=longest))
         self._spawn(self._run(ticket, hops=hops, lease=lease))
         return True
 

@@ -71,6 +71,9 @@ def check_serverless(
             "inference does not support inference pipelines."
         )
         raise ValidationException(message)
+    if any(each.get("ModelDataSource") for each in models.containers(model)):
+        message = f"Serverless variant {name} does not support a ModelDataSource."
+        raise ValidationException(message)
     if variant["ServerlessConfig"]["MemorySizeInMB"] % 1024:
         message = f"MemorySizeInMB of variant {name} must be a multiple of 1024."
         raise ValidationException(message)
@@ -101,7 +104,11 @@ def plan(variant: Mapping[str, Any], *, model: Mapping[str, Any]) -> Plan:
     """Plan one variant; a serverless one is one instance that can rest."""
     return Plan(
         name=variant["VariantName"],
-        specs=models.specs(model, instance_type=variant.get("InstanceType")),
+        specs=models.specs(
+            model,
+            instance_type=variant.get("InstanceType"),
+            memory_mb=(variant.get("ServerlessConfig") or {}).get("MemorySizeInMB"),
+        ),
         count=variant.get("InitialInstanceCount", 1),
         weight=float(variant.get("InitialVariantWeight", 1)),
         direct=models.direct(model),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from stagewire_local.docker_model import filled, mount
 from stagewire_local.driver import StartError
 from stagewire_local.image import candidates, missing_label
 from stagewire_local.instances import resources
+from stagewire_local.limits import MIB
 from stagewire_local.ports import CLASSIC
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class Shop:
         The first one of an instance (`owner` is None) has its network and publishes all ports.
         """
         room = resources(spec.instance_type, host=self.host)
+        if spec.memory_mb is not None:
+            room = replace(room, memory=min(room.memory, spec.memory_mb * MIB))
         container = None
         try:
             container = self.client.containers.create(

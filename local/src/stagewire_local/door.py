@@ -40,6 +40,7 @@ from stagewire_local.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from stagewire_local.bundle import Bundle
@@ -69,6 +70,7 @@ class Door:
     modules: Mapping[str, str] | None = None
     driver: str = "process"  # of all images that are no URL: "process" or "docker"
     ports: Ports = field(default_factory=lambda: Ports(begin=os.getpid()))
+    clock: Callable[[], datetime] = now  # what the age of asynchronous requests is told by
 
     def run(self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]) -> bool:
         """Serve on a listening socket until SIGINT or SIGTERM; False if an endpoint Failed.
@@ -137,7 +139,10 @@ class Door:
 
     def _queues(self, chain: Chain, *, clients: Clients) -> Queues:
         inference = Inference(
-            chain=chain, objects=S3Objects(clients), topics=SnsTopics(clients), clock=now
+            chain=chain,
+            objects=S3Objects(clients),
+            topics=SnsTopics(clients),
+            clock=self.clock,
         )
         return Queues(inference, region=self.region)
 

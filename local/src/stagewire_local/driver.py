@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+class Form(StrEnum):
+    """What is at a model's URL; the same as S3DataType and CompressionType together."""
+
+    ARCHIVE = "archive"  # one object, a gzipped tar file
+    FILE = "file"  # one object, a file of the model
+    PREFIX = "prefix"  # files of the model, by their keys
 
 
 class StartError(Exception):
@@ -18,9 +27,10 @@ class StartError(Exception):
 class ContainerSpec:
     """What a container is made from: the part of a ContainerDefinition that hosting needs.
 
-    `model_data` is a local model.tar.gz, `model_url` where it is to come from; `instance` groups the containers that share a host, and
-    `siblings` are the hostnames of all of them in order, its own among them (none: it is alone).
-    `instance_type` is the platform's, for drivers that can limit cpu and memory.
+    `model_data` is a local model.tar.gz, `model_url` where it is to come from and `model_form` what
+    is there; `instance` groups the containers that share a host, and `siblings` are the hostnames of all of them in order, its own among them (none: it is alone).
+    `instance_type` is the platform's, for drivers that can limit cpu and memory; `memory_mb` is a
+    serverless variant's, which has none.
     """
 
     hostname: str
@@ -28,9 +38,11 @@ class ContainerSpec:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     model_data: Path | None = None
     model_url: str | None = None
+    model_form: Form = Form.ARCHIVE
     instance: str = "instance-1"
     siblings: tuple[str, ...] = ()
     instance_type: str | None = None
+    memory_mb: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stagewire_local.faults import ValidationException
@@ -9,11 +10,12 @@ from stagewire_local.host import Change
 from stagewire_local.registry import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from stagewire_local.plan import Plan
     from stagewire_local.registry import Endpoint, Variant
 
-CHANGING = (State.CREATING, State.UPDATING, State.DELETING)
+CHANGING = (State.CREATING, State.UPDATING, State.ROLLING_BACK, State.DELETING)
 
 
 def steady(endpoint: Endpoint, *, arn: str) -> None:
@@ -42,6 +44,7 @@ def described(endpoint: Endpoint, *, arn: str) -> dict[str, Any]:
         "CreationTime": endpoint.created,
         "LastModifiedTime": endpoint.modified,
         "AsyncInferenceConfig": endpoint.settings.get("AsyncInferenceConfig"),
+        "LastDeploymentConfig": endpoint.deployment,
     }
     return {key: value for key, value in whole.items() if value}
 
@@ -75,6 +78,27 @@ def variant(found: Variant, *, endpoint: Endpoint) -> dict[str, Any]:
         "DesiredWeight": found.weight,
         **counts,
     }
+
+
+def retained(plans: Sequence[Plan], *, endpoint: Endpoint, excluded: Collection[str]) -> list[Plan]:
+    """Keep weights and numbers of instances that variants have now, but for what is excluded.
+
+    A variant that is new has what its configuration says; a serverless one has no instances.
+    """
+    found = {each.name: each for each in endpoint.variants}
+    return [kept(plan, found.get(plan.name), excluded=excluded) for plan in plans]
+
+
+def kept(plan: Plan, found: Variant | None, *, excluded: Collection[str]) -> Plan:
+    """Keep what one variant has now."""
+    if found is None:
+        return plan
+    if "DesiredWeight" not in excluded:
+        plan = replace(plan, weight=found.weight)
+    serverless = found.settings.get("ServerlessConfig") or plan.settings.get("ServerlessConfig")
+    if "DesiredInstanceCount" in excluded or serverless:
+        return plan
+    return replace(plan, count=len(found.instances))
 
 
 def changes(wanted: Sequence[Mapping[str, Any]], *, endpoint: Endpoint) -> dict[str, Change]:

@@ -27,7 +27,8 @@ class Fleet:
     async def start(self, spec: ContainerSpec) -> Address:
         """Fetch the model and start the container. Raises StartError."""
         if spec.model_url is not None:
-            spec = replace(spec, model_data=await self._source.fetch(spec.model_url))
+            found = await self._source.fetch(spec.model_url, form=spec.model_form)
+            spec = replace(spec, model_data=found)
         driver = self._fixed if spec.image.startswith(FIXED) else self._own
         address = await driver.start(spec)
         self._drivers[address] = driver

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from stagewire_local.deployment import Deployment
 from stagewire_local.keeper import Keeper
 from stagewire_local.plan import Plan, instance
 from stagewire_local.registry import Endpoint, State
@@ -80,13 +81,24 @@ class Host:
         self._begin(endpoint, self._launch(endpoint))
         return endpoint
 
-    def update(self, name: str, plans: Sequence[Plan], *, settings: Mapping[str, Any]) -> None:
+    def update(
+        self,
+        name: str,
+        plans: Sequence[Plan],
+        *,
+        settings: Mapping[str, Any],
+        deployment: Deployment | None = None,
+    ) -> None:
         """Exchange all instances in the background; the old ones go when the new are healthy."""
         endpoint = self._registry.find(name)
         endpoint.enter(State.UPDATING)
-        self._begin(
-            endpoint, self._exchange(endpoint, self._variants(name, plans), settings=settings)
+        change = self._exchange(
+            endpoint,
+            self._variants(name, plans),
+            settings=settings,
+            deployment=deployment or Deployment(),
         )
+        self._begin(endpoint, change)
 
     def scale(self, name: str, changes: Mapping[str, Change]) -> None:
         """Change weights and numbers of instances in the background, by variant."""
@@ -156,13 +168,23 @@ class Host:
         log.error("endpoint %s Failed: %s", endpoint.name, reason)
 
     async def _exchange(
-        self, endpoint: Endpoint, variants: list[Variant], *, settings: Mapping[str, Any]
+        self,
+        endpoint: Endpoint,
+        variants: list[Variant],
+        *,
+        settings: Mapping[str, Any],
+        deployment: Deployment,
     ) -> None:
         keeper = self._keepers[endpoint.name]
-        reason = await keeper.start(variants)
+
+        def failing(reason: str) -> None:
+            endpoint.enter(State.ROLLING_BACK, reason=reason)
+
+        reason = await keeper.start(variants, failing=failing, most=deployment.most)
         if reason is None:
             old = [each for variant in endpoint.variants for each in variant.instances]
             endpoint.variants, endpoint.settings = variants, settings
+            await asyncio.sleep(deployment.wait)
             await keeper.stop(old, drain=True)
             log.info("endpoint %s is updated", endpoint.name)
         else:
@@ -205,7 +227,8 @@ class Host:
         change.cancel()
         await asyncio.wait([change])
         instances = [each for variant in endpoint.variants for each in variant.instances]
-        await self._keepers.pop(name).stop(instances)
+        keeper = self._keepers.pop(name)
+        await asyncio.gather(keeper.stop(instances), keeper.close())
         self._registry.remove(name)
         del self._removals[name]
 

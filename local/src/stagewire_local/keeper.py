@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stagewire_local.driver import StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stagewire_local.driver import Driver
     from stagewire_local.health import Health
@@ -39,19 +39,36 @@ class Keeper:
         self._health = health
         self._limits = limits
         self._watches: dict[str, list[asyncio.Task[None]]] = {}
+        self._kept: dict[str, Instance] = {}
 
-    async def start(self, variants: Sequence[Variant]) -> str | None:
-        """Start all instances; return None when all are healthy, else why not, and stop them."""
+    async def start(
+        self,
+        variants: Sequence[Variant],
+        *,
+        failing: Callable[[str], None] | None = None,
+        most: float | None = None,
+    ) -> str | None:
+        """Start all instances; return None when all are healthy, else why not, and stop them.
+
+        `failing` hears of the reason before they are stopped; all together may take `most` seconds.
+        """
         instances = [each for variant in variants for each in variant.instances]
         try:
-            results = await self._open_all(instances)
+            async with asyncio.timeout(most):
+                results = await self._open_all(instances)
+        except TimeoutError as error:
+            results = [error]
         except asyncio.CancelledError:
             await self.stop(instances)
             raise
         if any(isinstance(result, BaseException) for result in results):
+            reason = failure(variants, results, most=most)
+            if failing:
+                failing(reason)
             await self.stop(instances)
-            return failure(variants, results)
+            return reason
         for each in instances:
+            self._kept[each.id] = each
             self._watches[each.id] = [
                 asyncio.create_task(self._keep(container)) for container in each.containers
             ]
@@ -62,6 +79,8 @@ class Keeper:
         if drain:
             await self._drained(instances)
         watches = [task for each in instances for task in self._watches.pop(each.id, [])]
+        for each in instances:
+            self._kept.pop(each.id, None)
         for task in watches:
             task.cancel()
         if watches:
@@ -70,11 +89,17 @@ class Keeper:
             *(self._close(inner) for each in instances for inner in each.containers)
         )
 
+    async def close(self) -> None:
+        """Stop all instances, those too that an endpoint no longer has and that still live on."""
+        await self.stop(list(self._kept.values()))
+
     async def _drained(self, instances: Sequence[Instance]) -> None:
-        # No request takes longer than its time for each container.
-        longest = max((len(each.containers) for each in instances), default=0)
+        # No request takes longer than its time for each container; streams and asynchronous ones
+        # have more of it, and have said how much.
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + longest * self._limits.reply_seconds
+        longest = max((len(each.containers) for each in instances), default=0)
+        usual = loop.time() + longest * self._limits.reply_seconds
+        deadline = max([usual, *(each.until for each in instances)])
         while any(each.busy for each in instances) and loop.time() < deadline:  # noqa: ASYNC110 -- for a moment, once an update
             await asyncio.sleep(DRAIN_POLL_SECONDS)
 
@@ -144,7 +169,12 @@ def named(container: Container) -> str:
     return f"{container.spec.instance}/{container.spec.hostname}"
 
 
-def failure(variants: Sequence[Variant], results: Sequence[BaseException | None]) -> str:
+def failure(
+    variants: Sequence[Variant],
+    results: Sequence[BaseException | None],
+    *,
+    most: float | None = None,
+) -> str:
     """Say which containers failed in the platform's words, and why in ours."""
     reasons = [
         f"The {container.spec.hostname} container for production variant {variant.name} did not "
@@ -155,6 +185,8 @@ def failure(variants: Sequence[Variant], results: Sequence[BaseException | None]
         for container in instance.containers
         if container.trouble is not None
     ]
+    if any(isinstance(result, TimeoutError) for result in results):
+        reasons.insert(0, f"The deployment took longer than {most:g} seconds.")
     # Of several instances each has the same trouble; once is enough.
     unique = list(dict.fromkeys(reasons))
     # Without a trouble of a container it is our own fault; hide nothing.

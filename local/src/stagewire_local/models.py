@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stagewire_local.driver import ContainerSpec
+from stagewire_local.driver import ContainerSpec, Form
 from stagewire_local.faults import NotImplementedHere, ValidationException
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def check_container(container: Mapping[str, Any], *, place: int) -> None:
         message = f"Container {place} has both ModelDataUrl and ModelDataSource."
         raise ValidationException(message)
     url(container)
+    form(container)
 
 
 def check_hostnames(found: Sequence[Mapping[str, Any]]) -> None:
@@ -89,24 +90,46 @@ def check_environment(found: Sequence[Mapping[str, Any]]) -> None:
 
 
 def url(container: Mapping[str, Any]) -> str | None:
-    """Return where a container's model archive is. Raises NotImplementedHere for other forms."""
+    """Return where a container's model data is.
+
+    Raises ValidationException, or NotImplementedHere for what this machine does not have.
+    """
     source = (container.get("ModelDataSource") or {}).get("S3DataSource")
     if source is None:
         plain: str | None = container.get("ModelDataUrl") or None
         if plain is not None and plain.startswith("https:"):
             raise NotImplementedHere("A ModelDataUrl of https is not implemented on this machine.")
         return plain
-    if (source["S3DataType"], source["CompressionType"]) != ("S3Object", "Gzip"):
-        message = (
-            "ModelDataSource is implemented on this machine for S3DataType S3Object with "
-            "CompressionType Gzip only."
-        )
-        raise NotImplementedHere(message)
+    for member in ("ManifestS3Uri", "HubAccessConfig"):
+        if source.get(member):
+            raise NotImplementedHere(f"{member} is not implemented on this machine.")
     found: str = source["S3Uri"]
+    if found.startswith("https:"):
+        raise NotImplementedHere("An S3Uri of https is not implemented on this machine.")
+    if source["S3DataType"] == "S3Prefix" and not found.endswith("/"):
+        message = f"S3Uri {found} is an S3Prefix and must end with a forward slash (/)."
+        raise ValidationException(message)
     return found
 
 
-def specs(model: Mapping[str, Any], *, instance_type: str | None) -> list[ContainerSpec]:
+def form(container: Mapping[str, Any]) -> Form:
+    """Tell what is at a container's URL. Raises NotImplementedHere for a prefix of archives."""
+    source = (container.get("ModelDataSource") or {}).get("S3DataSource")
+    if source is None:
+        return Form.ARCHIVE
+    found = FORMS.get((source["S3DataType"], source["CompressionType"]))
+    if found is None:
+        message = (
+            "ModelDataSource with S3DataType S3Prefix and CompressionType Gzip is not implemented "
+            "on this machine."
+        )
+        raise NotImplementedHere(message)
+    return found
+
+
+def specs(
+    model: Mapping[str, Any], *, instance_type: str | None, memory_mb: int | None = None
+) -> list[ContainerSpec]:
     """Make what a driver starts of a model's containers."""
     found = containers(model)
     alone = bool(model.get("PrimaryContainer")) or len(found) == 1
@@ -117,7 +140,16 @@ def specs(model: Mapping[str, Any], *, instance_type: str | None) -> list[Contai
             image=each["Image"],
             environment=dict(each.get("Environment") or {}),
             model_url=url(each),
+            model_form=form(each),
             instance_type=instance_type,
+            memory_mb=memory_mb,
         )
         for place, each in enumerate(found, 1)
     ]
+
+
+FORMS = {
+    ("S3Object", "Gzip"): Form.ARCHIVE,
+    ("S3Object", "None"): Form.FILE,
+    ("S3Prefix", "None"): Form.PREFIX,
+}

@@ -82,7 +82,7 @@ class Operations:
             said = self._said(request, names=STREAM)
             origin = self._origin(endpoint)
             async with (
-                self._seat(endpoint, request, said=said) as seat,
+                self._seat(endpoint, request, said=said, streams=True) as seat,
                 stream.opened(seat.chain, seat.invocation, hops=seat.hops, origin=origin) as answer,
             ):
                 headers |= told(answer.headers, names=STREAM) | {VARIANT: seat.variant}
@@ -130,7 +130,7 @@ class Operations:
 
     @asynccontextmanager
     async def _seat(
-        self, endpoint: Endpoint, request: Request, *, said: Options
+        self, endpoint: Endpoint, request: Request, *, said: Options, streams: bool = False
     ) -> AsyncGenerator[Seat]:
         """Read the body and find it a place, on an instance that is awake."""
         home = None
@@ -149,7 +149,11 @@ class Operations:
             chain = replace(chain, limits=limits)
         awake = self._serverless.held(endpoint, variant) if self._serverless else nullcontext()
         async with awake:
-            with (home or variant).lease(said.target) as hops:
+            seconds = 0.0
+            if streams:
+                before = len(variant.instances[0].containers) - 1
+                seconds = limits.stream_seconds + before * limits.reply_seconds
+            with (home or variant).lease(said.target, seconds=seconds) as hops:
                 yield Seat(chain=chain, hops=hops, variant=variant.name, invocation=invocation)
 
 

@@ -23,20 +23,22 @@ class State(StrEnum):
 
     CREATING = "Creating"
     UPDATING = "Updating"
+    ROLLING_BACK = "RollingBack"
     IN_SERVICE = "InService"
     FAILED = "Failed"
     DELETING = "Deleting"
 
 
-# While an update goes on the instances before it answer.
-INVOCABLE = (State.IN_SERVICE, State.UPDATING)
+# While an update goes on, or is taken back, the instances before it answer.
+INVOCABLE = (State.IN_SERVICE, State.UPDATING, State.ROLLING_BACK)
 
 
 @dataclass(kw_only=True)
 class Endpoint:
     """An endpoint with its state and what it has counted.
 
-    `settings` is its EndpointConfig, as the API was given it.
+    `settings` is its EndpointConfig and `deployment` the last DeploymentConfig, as the API was
+    given them.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Endpoint:
     requests: int = 0
     errors: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    deployment: Mapping[str, Any] = field(default_factory=dict[str, Any])
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     modified: datetime = field(default_factory=lambda: datetime.now(UTC))
 

@@ -1,27 +1,32 @@
-"""Brings model archives from S3 to a file, once for each version of an object."""
+"""Brings model data from S3 to one archive file, once for each version of its objects."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stagewire_local.driver import StartError
+from stagewire_local.archive import MAX_BYTES
+from stagewire_local.driver import Form, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 FAULTS = (BotoCoreError, ClientError, OSError)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, this user's share of it, one file's
 
 
 class Source:
     """Model data by its URL, s3:// or file://; `client` makes boto3's client for "s3".
 
-    file:// is for what the command line serves: the API's own shapes refuse it.
+    file:// is for what the command line serves: the API's own shapes refuse it. Data that is not
+    an archive becomes one here, so that drivers know one form only.
     """
 
     def __init__(self, root: Path, *, client: Callable[[], Any]) -> None:
@@ -29,45 +34,109 @@ class Source:
         self._client = client
         self._lock = asyncio.Lock()
 
-    async def has(self, url: str) -> bool:
-        """Tell whether the object is there."""
-        return await asyncio.to_thread(self._has, url)
+    async def has(self, url: str, *, form: Form = Form.ARCHIVE) -> bool:
+        """Tell whether the object is there, or some object with the prefix."""
+        return await asyncio.to_thread(self._has, url, form)
 
-    async def fetch(self, url: str) -> Path:
+    async def fetch(self, url: str, *, form: Form = Form.ARCHIVE) -> Path:
         """Return the file. Raises StartError in the platform's words."""
         async with self._lock:  # two containers often have the same model
-            return await asyncio.to_thread(self._fetch, url)
+            return await asyncio.to_thread(self._fetch, url, form)
 
-    def _has(self, url: str) -> bool:
+    def _has(self, url: str, form: Form) -> bool:
         if local(url) is not None:
             return True
         try:
-            self._client().head_object(**place(url))
+            return bool(self._objects(url, form))
         except FAULTS:
             return False
-        return True
 
-    def _fetch(self, url: str) -> Path:
+    def _fetch(self, url: str, form: Form) -> Path:
         path = local(url)
         if path is not None:
             return path
         try:
-            client = self._client()
-            version = client.head_object(**place(url))["ETag"]
-            name = hashlib.sha256(f"{url} {version}".encode()).hexdigest()
-            path = self._root / f"{name}.tar.gz"
+            found = self._objects(url, form)
+            version = [url, form, *(f"{key} {tag}" for key, tag, _ in found)]
+            path = self._root / f"{hashlib.sha256(repr(version).encode()).hexdigest()}.tar.gz"
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                part = path.with_suffix(".part")
-                client.download_file(*place(url).values(), str(part))
-                part.replace(path)
+                self._bring(found, place(url)["Bucket"], prefix(url, form), into=path)
         except FAULTS as error:
-            message = (
-                f"Failed to download model data from URL: {url}. Please ensure that there is an "
-                f"object located at the URL. ({error})"
-            )
-            raise StartError(message) from error
+            raise StartError(missing(url, error)) from error
         return path
+
+    def _objects(self, url: str, form: Form) -> list[tuple[str, str, int]]:
+        """List key, version and size of what the model is made of."""
+        where = place(url)
+        if form is not Form.PREFIX:
+            head = self._client().head_object(**where)
+            return [(where["Key"], head["ETag"], head["ContentLength"])]
+        pages = self._client().get_paginator("list_objects_v2")
+        return [
+            (each["Key"], each["ETag"], each["Size"])
+            for page in pages.paginate(Bucket=where["Bucket"], Prefix=where["Key"])
+            for each in page.get("Contents", [])
+        ]
+
+    def _bring(
+        self, found: Sequence[tuple[str, str, int]], bucket: str, cut: str | None, *, into: Path
+    ) -> None:
+        part = into.with_suffix(".part")
+        try:
+            if cut is None:
+                self._client().download_file(bucket, found[0][0], str(part))
+            else:
+                self._pack(found, bucket, cut, into=part)
+            part.replace(into)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _pack(
+        self, found: Sequence[tuple[str, str, int]], bucket: str, cut: str, *, into: Path
+    ) -> None:
+        """Write objects as the files of an archive, named by their keys without the prefix."""
+        check(found, cut, where=f"s3://{bucket}/{cut}")
+        # Level 0: it is unpacked again at once, by this machine.
+        with tarfile.open(into, "w:gz", compresslevel=0, format=tarfile.PAX_FORMAT) as tar:
+            for key, _, size in found:
+                entry = tarfile.TarInfo(key.removeprefix(cut))
+                entry.size = size
+                tar.addfile(entry, self._client().get_object(Bucket=bucket, Key=key)["Body"])
+
+
+def check(found: Sequence[tuple[str, str, int]], cut: str, *, where: str) -> None:
+    """Refuse keys that are no files' names, by the rules of S3ModelDataSource. Raises StartError."""
+    names = [key.removeprefix(cut) for key, _, _ in found]
+    for name in names:
+        if any(part in {"", ".", ".."} for part in name.split("/")):
+            message = f"The object '{name}' under {where} does not name a file, as model data must."
+            raise StartError(message)
+        if any(other.startswith(f"{name}/") for other in names):
+            message = f"The object '{name}' under {where} is a file and a folder at once."
+            raise StartError(message)
+    total = sum(size for _, _, size in found)
+    if total > MAX_BYTES:
+        message = f"The objects under {where} have {total} bytes; the maximum here is {MAX_BYTES}."
+        raise StartError(message)
+
+
+def missing(url: str, error: Exception) -> str:
+    """Say why the data did not come: this machine's fault is not the object's."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"No space is left on this machine's disk for the model data of {url}. ({error})"
+    return (
+        f"Failed to download model data from URL: {url}. Please ensure that there is an "
+        f"object located at the URL. ({error})"
+    )
+
+
+def prefix(url: str, form: Form) -> str | None:
+    """Return what is cut off keys to name files; None for an archive, which is taken as it is."""
+    if form is Form.ARCHIVE:
+        return None
+    key = place(url)["Key"]
+    return key if form is Form.PREFIX else key[: key.rfind("/") + 1]
 
 
 def local(url: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -49,6 +50,7 @@ class Instance:
     id: str
     containers: list[Container]
     busy: int = 0  # requests that are on their way through it
+    until: float = 0.0  # the loop's time by which the longest of them must have ended
 
     def hops(self) -> list[Hop] | None:
         """Return where a request goes, or None while some container is not healthy."""
@@ -80,14 +82,17 @@ class Variant:
         return self._next(target)[1]
 
     @contextmanager
-    def lease(self, target: str | None = None) -> Generator[list[Hop]]:
+    def lease(self, target: str | None = None, *, seconds: float = 0.0) -> Generator[list[Hop]]:
         """Choose the next healthy instance, and in it the one target if the mode is Direct.
 
-        It is not stopped by an update before the block ends. Raises ServiceUnavailable when
-        there is none, ValidationError for a wrong target.
+        It is not stopped by an update before the block ends, or `seconds` are over if that is
+        more than plain requests get. Raises ServiceUnavailable when there is none, ValidationError
+        for a wrong target.
         """
         instance, hops = self._next(target)
         instance.busy += 1
+        if seconds:
+            instance.until = max(instance.until, asyncio.get_running_loop().time() + seconds)
         try:
             yield hops
         finally:
