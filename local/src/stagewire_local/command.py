@@ -92,7 +92,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
     driver: str,
 ) -> None:
     """Start the door, and an endpoint for each --serve and --connect."""
-    # `stagewire --help` loads this module and needs neither aiohttp nor uvicorn.
+    # `stagewire --help` loads this module and needs neither httptools nor uvicorn.
     from stagewire_local import launch
 
     if host not in LOOPBACK and (serve or not connect):
