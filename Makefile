@@ -12,7 +12,7 @@ LOCK_UV := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-st
 	--generate-hashes --no-header --no-emit-package stagewire
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers test-rooms lint types bench images sbom audit lock clean ci
+.PHONY: help demo up test test-containers test-rooms lint types bench bench-door drill images sbom audit lock clean ci
 
 help:  ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,12 @@ bench: $(READY)  ## Measure: the plans against their libraries, and /ping under 
 	@$(BIN)/python bench/featurizer_plan.py
 	@$(BIN)/python bench/predictor_plan.py
 	@$(BIN)/python bench/ping.py
+
+bench-door: $(READY)  ## Measure what the door adds to two containers that do nothing
+	@$(BIN)/python bench/door.py
+
+drill: $(READY)  ## Kill containers, instances and the door under 64 clients, 10,000 requests each
+	@$(BIN)/python bench/drill.py
 
 images: $(READY)  ## Build the images with Docker
 	@$(BIN)/stagewire images build

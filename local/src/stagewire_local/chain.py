@@ -66,7 +66,7 @@ class Reply:
     @property
     def content_type(self) -> str | None:
         """Its media type, verbatim."""
-        return self.headers.get("Content-Type")
+        return self.headers.get("content-type")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class Chain:
         """Pass all containers but the last; return what that one is to get. Raises as `invoke`."""
         for place in range(len(hops) - 1):
             answer = await self._ask(invocation, hops=hops, place=place, origin=origin)
-            content_type = answer.headers.get("Content-Type")
+            content_type = answer.headers.get("content-type")
             invocation = replace(invocation, body=answer.body, content_type=content_type)
         return invocation
 
@@ -120,7 +120,8 @@ class Chain:
         hop, last = hops[place], place == len(hops) - 1
         with faults(hop, origin=origin):
             answer = await self.client.post(
-                f"{hop.address.url}/invocations",
+                hop.address,
+                "/invocations",
                 invocation.body,
                 headers=self.headers(invocation, last=last),
                 seconds=self.limits.reply_seconds,

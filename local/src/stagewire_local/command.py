@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -92,7 +93,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
     driver: str,
 ) -> None:
     """Start the door, and an endpoint for each --serve and --connect."""
-    # `stagewire --help` loads this module and needs neither aiohttp nor uvicorn.
+    # `stagewire --help` loads this module and needs neither httptools nor uvicorn.
     from stagewire_local import launch
 
     if host not in LOOPBACK and (serve or not connect):
@@ -129,29 +130,32 @@ def down(context: click.Context, *, port: int) -> None:
 @local.command()
 @PORT
 @click.option("--json", "as_json", is_flag=True, help="Print what the door tells, as JSON.")
-def status(*, port: int, as_json: bool) -> None:
-    """Show endpoints, containers, ports, health, requests and errors."""
-    from stagewire_local import report
+@click.option("--once", is_flag=True, help="Print the table once, in a terminal too.")
+def status(*, port: int, as_json: bool, once: bool) -> None:
+    """Show endpoints, containers, ports, health, requests and errors; live in a terminal."""
+    from stagewire_local import report, table
 
-    found = report.fetch(port)
-    if found is None:
-        message = f"no door answers on 127.0.0.1:{port}; start one with: stagewire local up"
-        raise click.ClickException(message)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(report.needed(port), indent=2))
+    elif once or not sys.stdout.isatty():
+        table.show(report.needed(port))
     else:
-        report.show(found)
+        table.watch(port)
 
 
 @local.command()
 @click.argument("endpoint")
 @click.option("--container", help="Only this container's lines, by its hostname.")
+@click.option("-n", "--lines", type=click.IntRange(0), help="So many of the last lines.")
+@click.option("-f", "--follow", is_flag=True, help="Print what comes, too, until Ctrl-C.")
 @PORT
-def logs(*, endpoint: str, container: str | None, port: int) -> None:
-    """Print the last lines that the containers of an endpoint wrote."""
-    from stagewire_local import report
+def logs(
+    *, endpoint: str, container: str | None, lines: int | None, follow: bool, port: int
+) -> None:
+    """Print the last lines (at most 200) that each container of an endpoint wrote."""
+    from stagewire_local import written
 
-    report.lines(port, endpoint=endpoint, container=container)
+    written.show(port, endpoint=endpoint, container=container, last=lines, follow=follow)
 
 
 @local.command(context_settings={"ignore_unknown_options": True})
@@ -185,11 +189,7 @@ def needed(environ: Mapping[str, str], *, port: int) -> dict[str, str | None]:
     from stagewire_local import report
     from stagewire_local.program import variables
 
-    found = report.fetch(port)
-    if found is None:
-        message = f"no door answers on 127.0.0.1:{port}; start one with: stagewire local up"
-        raise click.ClickException(message)
-    return variables(environ, port=port, region=found["region"])
+    return variables(environ, port=port, region=report.needed(port)["region"])
 
 
 def environment(context: click.Context) -> Mapping[str, str]:

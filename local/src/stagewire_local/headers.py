@@ -104,13 +104,13 @@ def check_session(session: str | None, *, names: Names) -> None:
 
 
 def told(headers: Mapping[str, str], *, names: Names) -> dict[str, str | None]:
-    """Name the headers of a container's answer as the caller gets them."""
+    """Name the headers of a container's answer, in lower case there, as the caller gets them."""
     return {
-        names.answer_type: headers.get("Content-Type"),
-        ATTRIBUTES: headers.get(ATTRIBUTES),
+        names.answer_type: headers.get("content-type"),
+        ATTRIBUTES: headers.get(ATTRIBUTES.lower()),
         # "SageMaker renames it" (stateful-sessions).
-        NEW_SESSION: headers.get(SESSION),
-        CLOSED_SESSION: headers.get(CLOSED_SESSION),
+        NEW_SESSION: headers.get(SESSION.lower()),
+        CLOSED_SESSION: headers.get(CLOSED_SESSION.lower()),
     }
 
 

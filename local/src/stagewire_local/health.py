@@ -63,4 +63,4 @@ class Health:
             death.cancel()
 
     async def _ping(self, address: Address) -> int | None:
-        return await self.client.ping(f"{address.url}/ping", seconds=self.limits.ping_seconds)
+        return await self.client.ping(address, seconds=self.limits.ping_seconds)

@@ -43,5 +43,7 @@ def written(container: Container, *, endpoint: Endpoint) -> dict[str, Any]:
     return {
         "instance": container.spec.instance,
         "hostname": container.spec.hostname,
+        # Which of its lives they are of; while there is no process, the last one's last lines.
+        "life": None if container.address is None else container.restarts,
         "lines": list(lines),
     }

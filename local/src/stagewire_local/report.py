@@ -1,4 +1,4 @@
-"""Says what runs: the lines that `up` prints when it is ready, and the table of `status`."""
+"""Asks a door what runs, and says it in the lines that `up` prints when it is ready."""
 
 from __future__ import annotations
 
@@ -8,19 +8,11 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-
-from stagewire_local.logs import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stagewire_local.registry import Endpoint
-
-COLUMNS = ("endpoint", "state", "variant", "instance", "container", "image", "address", "health")
-WIDE = 200  # a file or a pipe has no width; a cut word could not be searched for
-COUNTS = ("restarts", "requests", "errors")
 
 
 def announce(endpoints: Sequence[Endpoint], *, host: str, port: int) -> None:
@@ -46,6 +38,15 @@ def fetch(port: int) -> dict[str, Any] | None:
     return found if status == HTTPStatus.OK and "endpoints" in found else None
 
 
+def needed(port: int) -> dict[str, Any]:
+    """Ask the same of a door that has to be there. Raises ClickException."""
+    found = fetch(port)
+    if found is None:
+        message = f"no door answers on 127.0.0.1:{port}; start one with: stagewire local up"
+        raise click.ClickException(message)
+    return found
+
+
 def asked(port: int, path: str) -> tuple[int, dict[str, Any]]:
     """Read a JSON object from the door at a port; status 0 when none answers there."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
@@ -58,54 +59,3 @@ def asked(port: int, path: str) -> tuple[int, dict[str, Any]]:
     finally:
         connection.close()
     return response.status, found if isinstance(found, dict) else {}
-
-
-def lines(port: int, *, endpoint: str, container: str | None) -> None:
-    """Print what containers wrote, each line with its container. Raises ClickException."""
-    status, found = asked(port, f"{PATH}{endpoint}")
-    if status != HTTPStatus.OK:
-        message = found.get("Message", f"no door answers on 127.0.0.1:{port}")
-        raise click.ClickException(message)
-    chosen = [each for each in found["containers"] if container in {None, each["hostname"]}]
-    if not chosen:
-        known = ", ".join(sorted({each["hostname"] for each in found["containers"]}))
-        message = f"endpoint '{endpoint}' has no container '{container}' (it has: {known})"
-        raise click.ClickException(message)
-    for each in chosen:
-        for line in each["lines"]:
-            click.echo(f"{each['instance']}/{each['hostname']} | {line}")
-
-
-def show(found: dict[str, Any]) -> None:
-    """Print the table, a line a container."""
-    table = Table(*COLUMNS, *COUNTS, box=None)
-    for endpoint in found["endpoints"]:
-        for row in rows(endpoint):
-            table.add_row(*row)
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDE
-    console.print(table if found["endpoints"] else "The door is open, with no endpoint yet.")
-    for endpoint in found["endpoints"]:
-        if endpoint["failure_reason"]:
-            console.print(f"{endpoint['name']}: {endpoint['failure_reason']}", markup=False)
-
-
-def rows(endpoint: dict[str, Any]) -> list[list[str]]:
-    """Write the containers of an endpoint as cells."""
-    counts = [str(endpoint["requests"]), str(endpoint["errors"])]
-    return [
-        [
-            *(endpoint["name"], endpoint["state"], variant["name"], instance["id"]),
-            *(
-                container["hostname"],
-                container["image"],
-                (container["url"] or "-").removeprefix("http://"),
-            ),
-            "healthy" if container["healthy"] else container["trouble"] or "starting",
-            *(str(container["restarts"]), *counts),
-        ]
-        for variant in endpoint["variants"]
-        for instance in variant["instances"]
-        for container in instance["containers"]
-    ]

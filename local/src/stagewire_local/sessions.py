@@ -62,10 +62,10 @@ class Sessions:
         asked: str | None,
     ) -> None:
         """Read from a container's answer that a session has begun or ended."""
-        closed = headers.get(CLOSED_SESSION)
+        closed = headers.get(CLOSED_SESSION.lower())
         if closed is not None:
             self._known.pop((endpoint.name, closed), None)
-        begun = BEGUN.fullmatch(headers.get(SESSION, "")) if asked == FRESH else None
+        begun = BEGUN.fullmatch(headers.get(SESSION.lower(), "")) if asked == FRESH else None
         if begun is not None:
             self._known[endpoint.name, begun[1]] = Session(
                 instance=having(hops, endpoint=endpoint),

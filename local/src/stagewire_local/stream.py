@@ -73,7 +73,8 @@ async def opened(
     hop = hops[-1]
     with faults(hop, origin=origin):
         async with chain.client.stream(
-            f"{hop.address.url}/invocations",
+            hop.address,
+            "/invocations",
             last.body,
             headers=chain.headers(last, last=True),
             seconds=chain.limits.stream_seconds,
