@@ -15,6 +15,8 @@ import pytest
 
 PROGRAM = (sys.executable, "-P", "-m", "stagewire_pipeline")
 ENDS_SECONDS = 120
+# A deployment's, and its update's, on a machine that is busy.
+PROGRAM_SECONDS = 150
 
 
 class Box:
@@ -75,8 +77,7 @@ class Box:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
-            **options,
+            **{"timeout": PROGRAM_SECONDS, **options},
         )
 
     def client(self, service):

@@ -40,7 +40,9 @@ def run(tmp_path):
     """Give what executes the notebook against a box, and returns what it showed."""
 
     def execute(box):
-        done = box.run(*RUN, f"--output={tmp_path / 'ran.ipynb'}", NOTEBOOK, cwd=tmp_path)
+        done = box.run(
+            *RUN, f"--output={tmp_path / 'ran.ipynb'}", NOTEBOOK, cwd=tmp_path, timeout=300
+        )
         assert done.returncode == 0, done.stderr
         return shown(tmp_path / "ran.ipynb")
 
