@@ -10,9 +10,11 @@ READY := .venv/ready
 UV := $(BIN)/uv
 LOCK_UV := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-package stagewire
+# The notebook's own environment: version 2 of the SageMaker SDK (300 MB) wants an older rich, attrs and packaging.
+NOTEBOOK := build/notebook-env
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers test-rooms lint types bench bench-door drill images sbom audit lock clean ci
+.PHONY: help demo up test test-containers test-rooms test-notebook lint types bench bench-door drill images sbom audit lock clean ci
 
 help:  ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -24,10 +26,13 @@ up: $(READY)  ## The same chain, left running until Ctrl-C (PORT=8080)
 	@$(BIN)/stagewire demo --keep --port $(PORT)
 
 test: $(READY)  ## All tests that need no container
-	@$(BIN)/python -Im pytest -m "not containers"
+	@$(BIN)/python -Im pytest -m "not containers and not notebook"
 
 test-containers: $(READY)  ## The tests that need a Docker Engine
-	@$(BIN)/python -Im pytest -m containers tests/containers tests/wire tests/contract
+	@$(BIN)/python -Im pytest -m "containers and not notebook" tests/containers tests/contract tests/deploy tests/wire
+
+test-notebook: $(NOTEBOOK)/ready  ## The deploy notebook, and deploying by the SageMaker SDK
+	@$(NOTEBOOK)/bin/python -Im pytest -m notebook tests/deploy
 
 test-rooms: $(addprefix test-room-,$(ROOMS))  ## Each room's tests in an environment of that room alone
 
@@ -66,13 +71,17 @@ audit: $(READY)  ## Look for known vulnerabilities in what the images install
 	  $(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement $$room/requirements.lock || exit 1; \
 	done
 
-# The rooms' locks are cut out of the root's, so that both ends of the wire get the same versions.
+# The rooms' locks are cut out of the root's, so that both ends of the wire get the same versions. The notebook's starts
+# as a copy of it, whose versions uv keeps where the SDK lets it.
 lock: $(UV)  ## Resolve the versions anew, for Python 3.11
 	$(LOCK_UV) --group dev $(addsuffix /pyproject.toml,$(ROOMS)) -o requirements.lock
 	for room in $(ROOMS); do \
 	  $(LOCK_UV) -c requirements.lock $$room/pyproject.toml -o $$room/requirements.lock || exit 1; \
 	done
 	$(LOCK_UV) -c requirements.lock --group test -o tests/requirements.lock
+	cp requirements.lock build/notebook.lock && $(LOCK_UV) --no-emit-package stagewire-pipeline --extra notebook \
+	  --extra docker --group test $(addsuffix /pyproject.toml,$(ROOMS)) -o build/notebook.lock
+	mv build/notebook.lock pipeline/notebook-requirements.lock
 
 clean:  ## Remove all that was made, .venv included
 	rm -rf build .venv .ruff_cache .hypothesis
@@ -92,6 +101,12 @@ $(UV):
 $(READY): $(UV) requirements.lock $(addsuffix /pyproject.toml,$(ROOMS))
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,$(ROOMS))
+	@touch $@
+
+$(NOTEBOOK)/ready: $(READY) pipeline/notebook-requirements.lock
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(NOTEBOOK)
+	@$(UV) pip install --quiet --python $(NOTEBOOK)/bin/python --require-hashes -r pipeline/notebook-requirements.lock
+	@$(UV) pip install --quiet --python $(NOTEBOOK)/bin/python --no-deps $(addprefix -e ./,$(ROOMS))
 	@touch $@
 
 # Not editable, and nothing there but the room, the wire and the tools of the tests: an undeclared import fails.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
@@ -105,6 +106,17 @@ def test_a_broken_archive_is_refused(body, run, out):
 
     assert ended.returncode == 1
     assert "cannot be read as an artifact" in ended.stderr
+
+
+def test_an_archive_made_by_tar_itself_is_read(run, out):
+    """`tar -C model .` writes ./manifest.json; what is refused then is only that nobody is asked."""
+    for stage in ("featurizer", "predictor"):
+        with tarfile.open(out / f"{stage}.tar.gz", "w:gz") as tar:
+            tar.add(out / stage / "model", arcname=".")
+
+    ended = run("deploy", "--role", ROLE)
+
+    assert "credentials" in ended.stderr
 
 
 def test_without_credentials_nothing_is_done(run):

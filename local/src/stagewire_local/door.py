@@ -23,6 +23,7 @@ from stagewire_local.chain import Chain, HopAccept
 from stagewire_local.client import Client
 from stagewire_local.clients import Clients
 from stagewire_local.cloud import Cloud
+from stagewire_local.cloud_logs import CloudLogs
 from stagewire_local.control import ControlPlane
 from stagewire_local.fixed import FixedDriver
 from stagewire_local.fleet import Fleet
@@ -93,9 +94,9 @@ class Door:
     ) -> bool:
         """Do what `run` does in a loop that runs already, until cancelled or signalled."""
         own = await asyncio.to_thread(self._own, listener.getsockname()[1])
-        clients, cloud = Clients(reached(listener), region=self.region), Cloud()
+        clients, registry = Clients(reached(listener), region=self.region), Registry()
+        cloud = CloudLogs(Cloud(), registry, region=self.region)
         async with Client() as client:
-            registry = Registry()
             health = Health(client=client, limits=self.limits)
             chain = Chain(client=client, limits=self.limits, hop_accept=self.hop_accept)
             queues = self._queues(chain, clients=clients)

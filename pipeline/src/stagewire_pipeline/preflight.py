@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import posixpath
 import re
 import tarfile
 import tempfile
@@ -78,7 +79,7 @@ def declared(path: Path) -> Manifest:
     """
     try:
         with tarfile.open(path) as tar, tempfile.TemporaryDirectory() as folder:
-            file = tar.extractfile(manifest.NAME)
+            file = tar.extractfile(_member(tar))
             (Path(folder) / manifest.NAME).write_bytes(file.read() if file else b"")
             found = manifest.read(Path(folder))
     except KeyError:
@@ -88,6 +89,15 @@ def declared(path: Path) -> Manifest:
     if found is None:
         raise DeployError(f"{path} holds no {manifest.NAME}; run: stagewire package")
     return found
+
+
+def _member(tar: tarfile.TarFile) -> tarfile.TarInfo:
+    """Find the manifest; `tar -C model .` calls it `./manifest.json`. Raises KeyError."""
+    # Of two with one name the last one is what unpacking leaves.
+    for each in reversed(tar.getmembers()):
+        if posixpath.normpath(each.name) == manifest.NAME:
+            return each
+    raise KeyError(manifest.NAME)
 
 
 def name(text: str) -> None:

@@ -38,10 +38,15 @@ answer = runtime.invoke_endpoint(EndpointName="{name}", ContentType="text/csv", 
 print(answer["Body"].read().decode())"""
 
 
+def live(console: Console) -> bool:
+    """Tell whether lines can be drawn over: FORCE_COLOR, which notebooks set, makes no terminal."""
+    return console.is_terminal and console.file.isatty()
+
+
 @contextmanager
 def progress(console: Console) -> Generator[Callable[[Line], None]]:
     """Hand out what a child's lines are said to: a status line in a terminal, else line by line."""
-    if not console.is_terminal:
+    if not live(console):
         yield lambda line: console.print(Text(line.text), soft_wrap=True)
         return
     with console.status("starting") as status:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from stagewire_pipeline.show import live
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
@@ -38,12 +40,12 @@ def steps(console: Console) -> Generator[Callable[[str], None]]:
             console.print(Text(text), soft_wrap=True)
         last = text
 
-    if not console.is_terminal:
+    if not live(console):
         yield plain
         return
     with console.status("starting") as status:
 
-        def live(text: str) -> None:
+        def drawn(text: str) -> None:
             nonlocal last, since
             if text != last:
                 since = monotonic()
@@ -52,7 +54,7 @@ def steps(console: Console) -> Generator[Callable[[str], None]]:
             last = text
             status.update(Text(f"{text}  {monotonic() - since:.0f} s"))
 
-        yield live
+        yield drawn
         if last:
             console.print(Text(last), soft_wrap=True)
 

@@ -1,0 +1,137 @@
+"""SageMaker on this machine as a process of its own, and programs that use it as they would AWS."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import boto3
+import pytest
+
+PROGRAM = (sys.executable, "-P", "-m", "stagewire_pipeline")
+ENDS_SECONDS = 120
+# A deployment's, and its update's, on a machine that is busy.
+PROGRAM_SECONDS = 150
+
+
+class Box:
+    """SageMaker on this machine; use it as a context manager, which takes it down."""
+
+    def __init__(self, home, *options):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.environ = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("AWS_")},
+            "STAGEWIRE_HOME": str(home),
+        }
+        self.lines = []
+        self.process = subprocess.Popen(
+            [*PROGRAM, "local", "up", "--port", str(self.port), *options],
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.open = threading.Event()
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def read(self):
+        """Keep what it says, and see when it is open, or never will be."""
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if re.search(r"The door is open| is InService at", line):
+                self.open.set()
+        self.open.set()
+
+    def __enter__(self):
+        """Wait until it is open."""
+        self.open.wait()
+        assert self.process.poll() is None, "".join(self.lines)
+        return self
+
+    def __exit__(self, *_):
+        """Take it down as Ctrl-C would."""
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(ENDS_SECONDS)
+        self.reader.join()
+        self.process.stdout.close()
+        assert code == 0, "".join(self.lines)
+
+    def run(self, *words, **options):
+        """Run any program against it, to its end."""
+        return self.local("run", "--", *map(str, words), **options)
+
+    def local(self, word, *words, **options):
+        """Run a command of `stagewire local` for it, to its end."""
+        more = options.pop("environ", {})
+        return subprocess.run(
+            [*PROGRAM, "local", word, "--port", str(self.port), *words],
+            env={**self.environ, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+            **{"timeout": PROGRAM_SECONDS, **options},
+        )
+
+    def client(self, service):
+        """Make a boto3 client of it."""
+        return boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 -- nobody checks it
+        )
+
+    def everything(self):
+        """List all that a deployment could leave behind."""
+        sagemaker, s3 = self.client("sagemaker"), self.client("s3")
+        return [
+            [each["Name"] for each in s3.list_buckets()["Buckets"]],
+            sagemaker.list_models()["Models"],
+            sagemaker.list_endpoint_configs()["EndpointConfigs"],
+            sagemaker.list_endpoints()["Endpoints"],
+        ]
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory):
+    """Give what makes a box, with options of `local up`."""
+
+    def make(*options):
+        return Box(tmp_path_factory.mktemp("home"), *options)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def box(boxes):
+    """Open a box whose containers are processes."""
+    with boxes() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def docker_box(boxes, images):
+    """Open a box whose containers are Docker's, the project's images being built."""
+    with boxes("--driver", "docker") as found:
+        yield found
+
+
+@pytest.fixture
+def left(engine):
+    """Give what lists a box's containers and volumes in the engine, which others may use too."""
+
+    def listed(box):
+        chosen = {"label": f"stagewire.local.door=door-{box.port}"}
+        found = engine.containers.list(all=True, filters=chosen)
+        return [each.name for each in found + engine.volumes.list(filters=chosen)]
+
+    return listed

@@ -1,0 +1,222 @@
+"""`stagewire deploy` and `delete` against SageMaker on this machine, as against AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+PROGRAM = (sys.executable, "-P", "-m", "stagewire_pipeline")
+CLIENTS = [
+    "boto3",
+    pytest.param(
+        "sagemaker",
+        marks=[
+            pytest.mark.notebook,
+            pytest.mark.skipif(find_spec("sagemaker") is None, reason="needs sagemaker"),
+        ],
+    ),
+]
+
+
+@pytest.fixture
+def out(trained, tmp_path):
+    """Both artifacts, in a folder of the test's own: that is where the record is kept."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for name in ("featurizer.tar.gz", "predictor.tar.gz", "test.csv"):
+        shutil.copy(trained / name, folder)
+    return folder
+
+
+@pytest.fixture
+def stagewire_in(out):
+    """Run a command of the program against a box, on that folder."""
+
+    def run(box, *words, **options):
+        return box.run(*PROGRAM, *words, "--out", out, **options)
+
+    return run
+
+
+def row(out):
+    """Return a held-out row without its label."""
+    return (out / "test.csv").read_text().splitlines()[1].rpartition(",")[0]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_deploying_invoking_and_deleting(box, stagewire_in, out, client):
+    """What deploy made answers, is what the record says, and is gone after delete."""
+    before = box.everything()
+
+    deployed = stagewire_in(box, "deploy", "--name", "shells", "--client", client)
+    answer = box.run(*PROGRAM, "invoke", "shells", "-", input=row(out))
+    made = json.loads((out / "deploy.json").read_text())["deployments"][0]["made"]
+    deleted = stagewire_in(box, "delete", "shells")
+
+    assert deployed.returncode == 0, deployed.stderr
+    assert "The endpoint shells is InService" in deployed.stdout
+    assert 1 < float(answer.stdout) < 30
+    assert [each["kind"] for each in made] == [
+        "bucket", "object", "object", "model", "endpoint-config", "endpoint",
+    ]  # fmt: skip
+    assert deleted.returncode == 0, deleted.stderr
+    assert box.everything() == before
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_an_update_turns_a_standing_endpoint_over(box, stagewire_in, out, client):
+    """Two instances take the place of one, and what only the old one needed is gone."""
+    before = box.everything()
+    stagewire_in(box, "deploy", "--name", "grown", "--client", client)
+
+    updated = stagewire_in(
+        box, "deploy", "--name", "grown", "--client", client, "--update", "--instance-count", "2"
+    )
+    sagemaker = box.client("sagemaker")
+    (variant,) = sagemaker.describe_endpoint(EndpointName="grown")["ProductionVariants"]
+    kept = [len(each) for each in box.everything()]
+    stagewire_in(box, "delete", "grown")
+
+    assert updated.returncode == 0, updated.stderr
+    assert variant["CurrentInstanceCount"] == 2
+    assert kept == [len(each) + 1 for each in before]
+    assert box.everything() == before
+
+
+def test_another_endpoints_things_are_left_alone(box, stagewire_in):
+    """Of two deployments in one folder, delete takes one and not the bucket that both use."""
+    before = box.everything()
+    for name in ("left", "right"):
+        stagewire_in(box, "deploy", "--name", name, "--client", "boto3")
+
+    deleted = stagewire_in(box, "delete", "left")
+    state = box.client("sagemaker").describe_endpoint(EndpointName="right")["EndpointStatus"]
+    stagewire_in(box, "delete", "right")
+
+    assert "is kept: right uses it" in deleted.stdout
+    assert state == "InService"
+    assert box.everything() == before
+
+
+def lying(folder):
+    """Let a model's manifest lie about its files: the container starts and never is ready."""
+    manifest = folder / "manifest.json"
+    told = json.loads(manifest.read_text())
+    told["files"] = dict.fromkeys(told["files"], "0" * 64)
+    manifest.write_text(json.dumps(told))
+
+
+def ending(folder):
+    """Let a model's code end its container as soon as it is loaded."""
+    (folder / "code").mkdir()
+    (folder / "code" / "inference.py").write_text(
+        'import os\nprint("the code has its last word", flush=True)\nos._exit(3)\n'
+    )
+
+
+def packed_anew(path, change):
+    """Change what an archive holds."""
+    shutil.unpack_archive(path, path.parent / "opened")
+    change(path.parent / "opened")
+    shutil.make_archive(str(path).removesuffix(".tar.gz"), "gztar", path.parent / "opened")
+
+
+@pytest.fixture(scope="module")
+def hasty_box(boxes):
+    """Open a box that gives containers two seconds."""
+    with boxes("--start-seconds", "2") as found:
+        yield found
+
+
+def test_a_failed_deploy_tells_why_and_what_the_container_said(hasty_box, stagewire_in, out):
+    """FailureReason, the last lines of the container that failed and of no other, and no zero."""
+    before = hasty_box.everything()
+    packed_anew(out / "predictor.tar.gz", lying)
+
+    failed = stagewire_in(hasty_box, "deploy", "--name", "shells", "--client", "boto3")
+    standing = hasty_box.everything()
+    deleted = stagewire_in(hasty_box, "delete", "shells")
+
+    assert failed.returncode == 1
+    assert "shells is Failed; remove it with: stagewire delete shells" in failed.stderr
+    assert "The predictor container for production variant AllTraffic did not" in failed.stderr
+    assert "AllTraffic/shells-1/predictor:" in failed.stderr
+    assert "is not the file that was packaged" in failed.stderr
+    assert "AllTraffic/shells-1/featurizer:" not in failed.stderr
+    assert standing != before
+    assert deleted.returncode == 0, deleted.stderr
+    assert hasty_box.everything() == before
+
+
+def test_a_failed_update_leaves_what_served(box, stagewire_in, out):
+    """The endpoint answers as before, the new model is gone, and the container's words are shown."""
+    stagewire_in(box, "deploy", "--name", "kept", "--client", "boto3")
+    before = box.everything()
+    packed_anew(out / "predictor.tar.gz", ending)
+
+    failed = stagewire_in(box, "deploy", "--name", "kept", "--client", "boto3", "--update")
+    answer = box.run(*PROGRAM, "invoke", "kept", "-", input=row(out))
+    after = box.everything()
+    stagewire_in(box, "delete", "kept")
+
+    assert failed.returncode == 1
+    assert "was not updated and serves what it served" in failed.stderr
+    assert "(exited with code 3)" in failed.stderr
+    assert "the code has its last word" in failed.stderr.partition("kept-2/predictor:")[2]
+    assert 1 < float(answer.stdout) < 30
+    assert [names(each) for each in after] == [names(each) for each in before]
+
+
+def names(listed):
+    """Name things without their times."""
+    return [each if isinstance(each, str) else min(map(str, each.values())) for each in listed]
+
+
+@pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1"}], ids=["plain", "colours"])
+def test_a_pipe_gets_lines_and_no_drawing(box, stagewire_in, environ):
+    """Each step once, even where colours are forced, as notebooks do."""
+    deployed = stagewire_in(
+        box, "deploy", "--name", "piped", "--client", "boto3", environ=environ
+    ).stdout.splitlines()
+    stagewire_in(box, "delete", "piped")
+
+    assert "uploading predictor.tar.gz: 100 %" in deployed
+    assert not [line for line in deployed if "\x1b[?25l" in line or "\r" in line]
+
+
+def test_a_terminal_gets_a_live_line(box, out):
+    """Its cursor is hidden while the state and its age are drawn over."""
+    words = ["deploy", "--name", "drawn", "--client", "boto3", "--out", str(out)]
+    command = [*PROGRAM, "local", "run", "--port", str(box.port), "--", *PROGRAM, *words]
+
+    code, drawn = on_a_terminal(command, {**box.environ, "TERM": "xterm"})
+    box.run(*PROGRAM, "delete", "drawn", "--out", out)
+
+    assert code == 0, drawn
+    assert "\x1b[?25l" in drawn
+    assert "The endpoint drawn is InService" in drawn
+
+
+def on_a_terminal(command, environ):
+    """Run a program on a terminal of its own; return its exit code and what it drew."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
+    ) as process:
+        os.close(theirs)
+        chunks = []
+        try:
+            while chunk := os.read(ours, 65536):
+                chunks.append(chunk)
+        except OSError:  # Linux says so of a terminal that nobody holds any more
+            pass
+        finally:
+            os.close(ours)
+    return process.returncode, b"".join(chunks).decode(errors="replace")
