@@ -1,0 +1,196 @@
+"""A contender's chain while it runs: two stages, each a process group of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from chains import environments, models
+from chains.environments import Absent
+from chains.places import BENCH, BUILD, CONTENDERS, STAGES
+from chains.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chains.contenders import Contender
+
+# BentoML takes the longest, some 6 s on a quiet machine.
+START_SECONDS: Final = 90.0
+# Between two looks whether it answers; a tenth of the shortest start.
+LOOK_SECONDS: Final = 0.005
+# A queue that a closed-loop load left behind: 64 requests of the slowest at 10,000 rows take 20 s.
+SETTLE_SECONDS: Final = 60.0
+# One clock tick a look is what idle servers take.
+IDLE_TICKS: Final = 0.011
+KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+
+
+@dataclass
+class Stage:
+    """One started stage; `ready` is how many seconds it took to answer its first ping."""
+
+    name: str
+    port: int
+    tree: Tree
+    process: subprocess.Popen[bytes]
+    scratch: Path
+    ready: float = 0.0
+
+    def stop(self) -> None:
+        """End it and all that it started."""
+        leftover = self.tree.pids()
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        for pid in leftover:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+class Chain:
+    """Two stages of a contender."""
+
+    def __init__(self, contender: Contender) -> None:
+        self.contender = contender
+        self.stages: list[Stage] = []
+
+    def start(self) -> Chain:
+        """Start both, one after the other, and wait until each answers its ping.
+
+        Raises:
+            Absent: one cannot be started; says why.
+
+        """
+        try:
+            for name in STAGES:
+                self.stages.append(start(self.contender, name))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End both."""
+        while self.stages:
+            self.stages.pop().stop()
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU time of both."""
+        return sum(stage.tree.cpu() for stage in self.stages)
+
+    def settle(self) -> None:
+        """Wait until nothing of an earlier load is worked on."""
+        until, before = time.monotonic() + SETTLE_SECONDS, self.cpu()
+        while time.monotonic() < until:
+            time.sleep(0.1)
+            after = self.cpu()
+            if after - before <= IDLE_TICKS * len(self.stages):
+                return
+            before = after
+
+
+def start(contender: Contender, stage: str) -> Stage:
+    """Start one stage and wait for its first 200.
+
+    Raises:
+        Absent: it does not come up.
+
+    """
+    command, environ, scratch, port = prepare(contender, stage)
+    with (BUILD / f"{contender.name}-{stage}.log").open("wb") as log:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            env=environ,
+            cwd=scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    found = Stage(stage, port, Tree(process.pid), process, scratch)
+    try:
+        wait(port, contender.ping, process)
+    except Absent as error:
+        found.stop()
+        tail = Path(log.name).read_text(errors="replace").strip()[-500:]
+        msg = f"{contender.name}'s {stage} does not come up: {error}\n{tail}"
+        raise Absent(msg) from error
+    found.ready = time.perf_counter() - begun
+    return found
+
+
+def prepare(contender: Contender, stage: str) -> tuple[list[str], Mapping[str, str], Path, int]:
+    """Return the command, the environment, a scratch folder and the port of a stage."""
+    scratch, port = Path(tempfile.mkdtemp(prefix="bench-")), free_port()
+    values: dict[str, Any] = {
+        "stage": stage,
+        "port": port,
+        "scratch": scratch,
+        "here": _folder(contender),
+        "model": models.home(contender.models, stage),
+        "python": environments.python(contender, stage),
+        "nginx": environments.nginx() if contender.environment == "classic" else "",
+    }
+    wanted = {**contender.environ, **contender.environ_of.get(stage, {})}
+    environ = {key: os.environ[key] for key in KEPT if key in os.environ}
+    environ |= {key: value.format(**values) for key, value in wanted.items()}
+    return [part.format(**values) for part in contender.command], environ, scratch, port
+
+
+def _folder(contender: Contender) -> Path:
+    own = CONTENDERS / contender.name
+    shared = CONTENDERS / contender.environment
+    return own if own.is_dir() else shared if shared.is_dir() else BENCH
+
+
+def wait(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
+    """Ask until it answers 200.
+
+    Raises:
+        Absent: it ended, or did not answer in time.
+
+    """
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            msg = f"it ended with {process.returncode}"
+            raise Absent(msg)
+        if answers(port, path):
+            return
+        time.sleep(LOOK_SECONDS)
+    msg = f"no 200 on {path} within {START_SECONDS:g} s"
+    raise Absent(msg)
+
+
+def answers(port: int, path: str) -> bool:
+    """Tell whether a GET is answered 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
