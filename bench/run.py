@@ -21,7 +21,7 @@ from chains.load import Wrong
 from chains.places import BUILD, STAGES
 from chains.results import Results
 
-QUICK = ("classic", "workbench", "ours", "limit")
+QUICK = ("classic", "workbench", "mlserver", "ours", "limit")
 
 
 def options() -> argparse.Namespace:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Contender:
     """One chain: how a stage of it is started, and what it speaks.
 
-    `command` and `environ` may name {python}, {stage}, {port}, {model}, {scratch} and {here}, the
-    contender's own folder. `environ_of` adds to one stage only. `image` is run by Docker instead.
+    `command` and `environ` may name {python}, {bin}, {stage}, {port}, {model}, {scratch}, two more free
+    ports, {spare} and {other}, and {here}, the contender's own folder in {all}. `environ_of` adds to one stage only. `image` is run by Docker instead.
     """
 
     name: str
@@ -50,6 +50,15 @@ _OURS_ENV: Final = {
     "SAGEMAKER_BASE_DIR": "{model}",
     "SAGEMAKER_BIND_TO_PORT": "{port}",
     "STAGEWIRE_HOST": "127.0.0.1",
+}
+_PEER: Final = {**OMP, "MODEL_DIR": "{model}", "STAGE": "{stage}", "PYTHONPATH": "{all}:{here}"}
+_MLSERVER: Final = ("{bin}/mlserver", "start", "{here}/{stage}")
+_MLSERVER_ENV: Final = {
+    **_PEER,
+    "MLSERVER_HOST": "127.0.0.1",
+    "MLSERVER_HTTP_PORT": "{port}",
+    "MLSERVER_GRPC_PORT": "{spare}",
+    "MLSERVER_METRICS_PORT": "{other}",
 }
 # What the local SageMaker, compose and a deployment set on every stage but the last.
 _HOP: Final = {"featurizer": {"STAGEWIRE_HOP": "auto"}}
@@ -88,11 +97,58 @@ ALL: Final = (
         environ={**OMP, "MODEL_DIR": "{model}", "STAGE": "{stage}"},
     ),
     Contender(
+        name="mlserver",
+        about="MLServer 1.7, parallel_workers=0, a custom runtime with a custom endpoint for CSV",
+        environment="mlserver",
+        command=_MLSERVER,
+        environ={**_MLSERVER_ENV, "MLSERVER_PARALLEL_WORKERS": "0"},
+        ping="/v2/health/ready",
+    ),
+    Contender(
+        name="mlserver-default",
+        about="the same with its one parallel worker",
+        environment="mlserver",
+        command=_MLSERVER,
+        environ=_MLSERVER_ENV,
+        ping="/v2/health/ready",
+    ),
+    Contender(
+        name="litserve",
+        about="LitServe 0.2, JSON in and out, one worker",
+        environment="litserve",
+        command=("{python}", "{here}/server.py"),
+        environ={**_PEER, "PORT": "{port}"},
+        ping="/health",
+        body="json",
+    ),
+    Contender(
+        name="bentoml",
+        about="BentoML 1.4, JSON in and out, one worker",
+        environment="bentoml",
+        command=(
+            *("{python}", "-m", "bentoml", "serve", "service:Stage", "--working-dir", "{here}"),
+            *("--host", "127.0.0.1", "--port", "{port}"),
+        ),
+        environ={**_PEER, "BENTOML_HOME": "{scratch}", "BENTOML_DO_NOT_TRACK": "True"},
+        ping="/readyz",
+        body="json",
+    ),
+    Contender(
         name="ours",
         about="Stagewire as shipped: one process a stage, validation, negotiation, request ids and metrics on",
         environment="ours",
         command=_OURS,
         environ=_OURS_ENV,
+        environ_of=_HOP,
+        models="packaged",
+        exact=True,
+    ),
+    Contender(
+        name="ours-plans-off",
+        about="the same with STAGEWIRE_PLAN=off: scikit-learn and XGBoost do the work",
+        environment="ours",
+        command=_OURS,
+        environ={**_OURS_ENV, "STAGEWIRE_PLAN": "off"},
         environ_of=_HOP,
         models="packaged",
         exact=True,

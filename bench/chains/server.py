@@ -136,14 +136,19 @@ def start(contender: Contender, stage: str) -> Stage:
 
 def prepare(contender: Contender, stage: str) -> tuple[list[str], Mapping[str, str], Path, int]:
     """Return the command, the environment, a scratch folder and the port of a stage."""
+    python = environments.python(contender, stage)
     scratch, port = Path(tempfile.mkdtemp(prefix="bench-")), free_port()
     values: dict[str, Any] = {
         "stage": stage,
         "port": port,
+        "spare": free_port(),
+        "other": free_port(),
         "scratch": scratch,
+        "all": CONTENDERS,
         "here": _folder(contender),
         "model": models.home(contender.models, stage),
-        "python": environments.python(contender, stage),
+        "python": python,
+        "bin": python.parent,
         "nginx": environments.nginx() if contender.environment == "classic" else "",
     }
     wanted = {**contender.environ, **contender.environ_of.get(stage, {})}
