@@ -32,6 +32,11 @@ def cell(name: str) -> Cell:
     return Cell(int(rows), int(clients))
 
 
+# Work that grows, one client or one row: no cliff may show on the log-log plot.
+GROWTH: Final = tuple(
+    Cell(rows, 1) for rows in (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
+)
+CROWD: Final = tuple(Cell(1, clients) for clients in (1, 2, 4, 8, 16, 32, 64, 128, 256))
 HEADLINE: Final = (Cell(1, 1), Cell(1, 64), Cell(1_000, 1), Cell(1_000, 64))
 MATRIX: Final = tuple(
     Cell(rows, clients) for rows in (1, 10, 100, 1_000, 10_000) for clients in (1, 8, 64)

@@ -19,7 +19,7 @@ class Contender:
 
     name: str
     about: str
-    environment: str
+    environment: str = ""
     command: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     environ_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -149,6 +149,15 @@ ALL: Final = (
         environment="ours",
         command=_OURS,
         environ={**_OURS_ENV, "STAGEWIRE_PLAN": "off"},
+        environ_of=_HOP,
+        models="packaged",
+        exact=True,
+    ),
+    Contender(
+        name="ours-container",
+        about="the same in its two images, on the host's network",
+        image="stagewire/{stage}",
+        environ={"SAGEMAKER_BIND_TO_PORT": "{port}", "STAGEWIRE_HOST": "127.0.0.1"},
         environ_of=_HOP,
         models="packaged",
         exact=True,

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
+from chains import container
+from chains.absent import Absent
 from chains.places import BIN, BUILD, CONTENDERS, ROOT, STAGES
 
 if TYPE_CHECKING:
@@ -19,8 +21,20 @@ if TYPE_CHECKING:
 ROOMS: Final = {stage: ("shared", stage) for stage in STAGES}
 
 
-class Absent(Exception):
-    """A contender cannot run on this machine; says why."""
+def ready(contender: Contender) -> None:
+    """Build or find all that a contender needs.
+
+    Raises:
+        Absent: what it needs is not on this machine, or cannot be installed.
+
+    """
+    for stage in STAGES:
+        if contender.image:
+            container.size(contender.image.format(stage=stage))
+        else:
+            python(contender, stage)
+    if contender.environment == "classic":
+        nginx()
 
 
 def python(contender: Contender, stage: str) -> Path:

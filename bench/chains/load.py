@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
 from chains import bodies
-from chains.environments import Absent
+from chains.absent import Absent
 from chains.places import BENCH, BUILD
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ GRACE_SECONDS: Final = 180
 
 
 class Wrong(Exception):
-    """A chain answered an error or something else than before; says what."""
+    """A chain answered something else than it should; says what."""
+
+
+class Refused(Exception):
+    """A chain refused a request or broke off; says what came."""
 
 
 def compiled() -> None:
@@ -50,7 +54,8 @@ def run(
     """Load a chain; returns what the program printed, and `answer`, the first body that came back.
 
     Raises:
-        Wrong: a request was refused, or answers differ.
+        Refused: a request was refused or broken off.
+        Wrong: answers differ.
 
     """
     contender, answer = chain.contender, BUILD / f"{chain.contender.name}.answer"
@@ -67,7 +72,7 @@ def run(
     who = f"{contender.name}, {cell.rows} rows, {cell.clients} clients"
     if found.returncode:
         msg = f"{who}: {found.stderr.strip() or f'load ended with {found.returncode}'}"
-        raise Wrong(msg)
+        raise Refused(msg)
     told: dict[str, Any] = json.loads(found.stdout)
     if told["different"]:
         msg = f"{who}: {told['different']} of {told['all']} answers differ from the first"

@@ -6,20 +6,22 @@ import random
 import sys
 from typing import TYPE_CHECKING, Final
 
-from chains import agreement, load
+from chains import agreement, cells, load
+from chains.absent import Absent
 from chains.cells import Cell
-from chains.environments import Absent
 from chains.server import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from chains.contenders import Contender
-    from chains.results import Results
+    from chains.results import Record, Results
 
 # Concurrent clients while memory is taken: as many as the largest classic pair has workers.
 MEMORY_CLIENTS: Final = 8
 LARGE_ROWS: Final = 10_000
+PING_EVERY: Final = 20  # ms
+PING_SECONDS: Final = 5.0
 
 
 def say(text: str) -> None:
@@ -48,29 +50,25 @@ def stop(chains: Mapping[str, Chain]) -> None:
         chain.stop()
 
 
-def warm(chains: Mapping[str, Chain], rows: Iterable[int]) -> None:
-    """Let every chain answer every number of rows once, and compare the answers."""
-    for name, chain in chains.items():
-        for count in sorted(set(rows)):
-            told = load.run(chain, Cell(count, 1), seconds=0.05, warm=0)
-            agreement.check(chain.contender, count, told["answer"])
-        say(f"answers agree: {name}")
-
-
 def throughput(
-    chains: Mapping[str, Chain], cells: Sequence[Cell], rounds: int, results: Results
+    chains: Mapping[str, Chain],
+    wanted: Sequence[Cell],
+    rounds: range,
+    results: Results,
+    *,
+    factor: float = 1.0,
 ) -> None:
     """Load every chain for every cell once a round, in an order that is drawn anew."""
-    for number in range(rounds):
-        for each in cells:
+    for number in rounds:
+        for each in wanted:
             order = list(chains.values())
             # Not for secrets: only so that nobody always comes first.
             random.shuffle(order)
             for chain in order:
-                one(chain, each, number, results)
+                one(chain, each, number, results, factor=factor)
 
 
-def one(chain: Chain, cell: Cell, number: int, results: Results) -> None:
+def one(chain: Chain, cell: Cell, number: int, results: Results, *, factor: float = 1.0) -> None:
     """Load one chain for one cell, while all others are idle."""
     name = chain.contender.name
     key = {"kind": "load", "cell": cell.name, "contender": name, "round": number}
@@ -78,24 +76,68 @@ def one(chain: Chain, cell: Cell, number: int, results: Results) -> None:
         return
     chain.settle()
     before = chain.cpu()
-    told = load.run(chain, cell, seconds=cell.seconds)
+    told = tried(chain, key, results, seconds=cell.seconds * factor)
+    if told is None:
+        return
     spent = chain.cpu() - before
-    agreement.check(chain.contender, cell.rows, told.pop("answer"))
-    rate = told["chain"]["count"] / told["seconds"]
     results.add(
         **key,
         p50=told["chain"]["p50"],
         p99=told["chain"]["p99"],
-        rate=rate,
+        rate=told["chain"]["count"] / told["seconds"],
         cpu_ms=1e3 * spent / told["all"],
         hops=[told["hop1"].get("p50"), told["hop2"].get("p50")],
         # Of one core, so that it can be seen that the generator is not what limits.
         generator=told["cpu"] / told["wall"],
         count=told["chain"]["count"],
     )
+    rate = told["chain"]["count"] / told["seconds"]
     say(
         f"round {number + 1} {cell.name:>8} {name:16} p50 {told['chain']['p50']:9.3f} ms  {rate:9.1f}/s"
     )
+
+
+def tried(
+    chain: Chain, key: Record, results: Results, *, seconds: float, ping_ms: int = 0
+) -> Record | None:
+    """Load a chain and compare its answers; what went wrong is written down, and None returned."""
+    try:
+        told = load.run(chain, cells.cell(key["cell"]), seconds=seconds, ping_ms=ping_ms)
+        agreement.check(chain.contender, cells.cell(key["cell"]).rows, told.pop("answer"))
+    except load.Refused as error:
+        results.add(**key | {"kind": "refused", "of": key["kind"]}, message=str(error))
+        say(f"REFUSED {error}")
+    except load.Wrong as error:
+        results.add(**key | {"kind": "wrong"}, message=str(error))
+        say(f"WRONG {error}")
+    else:
+        return told
+    return None
+
+
+def pings(chains: Mapping[str, Chain], cell: Cell, rounds: int, results: Results) -> None:
+    """Ping every chain's stages while it is loaded, as the platform does but more often."""
+    for number in range(rounds):
+        for name, chain in chains.items():
+            key = {"kind": "ping", "cell": cell.name, "contender": name, "round": number}
+            if results.has(**key):
+                continue
+            chain.settle()
+            told = tried(chain, key, results, seconds=PING_SECONDS, ping_ms=PING_EVERY)
+            if told is None:
+                continue
+            both = [told["ping1"], told["ping2"]]
+            results.add(**key, ping=[each.get("p99", 0) for each in both], pings=both)
+            say(f"round {number + 1} /ping p99 {name:16} {[each.get('p99') for each in both]} ms")
+
+
+def warm(chains: Mapping[str, Chain], rows: Iterable[int], results: Results) -> None:
+    """Let every chain answer every number of rows once, and compare the answers."""
+    for name, chain in chains.items():
+        for count in sorted(set(rows)):
+            key = {"kind": "warm", "cell": Cell(count, 1).name, "contender": name, "round": 0}
+            tried(chain, key, results, seconds=0.05)
+        say(f"answers compared: {name}")
 
 
 def resources(contenders: Iterable[Contender], rounds: int, results: Results) -> None:

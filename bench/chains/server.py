@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from chains import environments, models
-from chains.environments import Absent
+from chains import container, environments, models
+from chains.absent import Absent
 from chains.places import BENCH, BUILD, CONTENDERS, STAGES
 from chains.tree import Tree
 
@@ -110,51 +110,73 @@ def start(contender: Contender, stage: str) -> Stage:
         Absent: it does not come up.
 
     """
-    command, environ, scratch, port = prepare(contender, stage)
+    told = prepare(contender, stage)
     with (BUILD / f"{contender.name}-{stage}.log").open("wb") as log:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            command,
-            env=environ,
-            cwd=scratch,
+            told.command,
+            env=told.environ,
+            cwd=told.scratch,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    found = Stage(stage, port, Tree(process.pid), process, scratch)
+    found = Stage(stage, told.port, Tree(process.pid), process, told.scratch)
     try:
-        wait(port, contender.ping, process)
+        wait(told.port, contender.ping, process)
+        found.ready = time.perf_counter() - begun
+        if contender.image:
+            found.tree = Tree(container.pid(told.scratch.name))
     except Absent as error:
         found.stop()
         tail = Path(log.name).read_text(errors="replace").strip()[-500:]
         msg = f"{contender.name}'s {stage} does not come up: {error}\n{tail}"
         raise Absent(msg) from error
-    found.ready = time.perf_counter() - begun
     return found
 
 
-def prepare(contender: Contender, stage: str) -> tuple[list[str], Mapping[str, str], Path, int]:
-    """Return the command, the environment, a scratch folder and the port of a stage."""
-    python = environments.python(contender, stage)
+@dataclass(frozen=True)
+class Told:
+    """How a stage is started, and where."""
+
+    command: list[str]
+    environ: Mapping[str, str]
+    scratch: Path
+    port: int
+
+
+def prepare(contender: Contender, stage: str) -> Told:
+    """Fill in a contender's command and environment."""
     scratch, port = Path(tempfile.mkdtemp(prefix="bench-")), free_port()
-    values: dict[str, Any] = {
+    values = _values(contender, stage, scratch) | {"port": port}
+    wanted = {**contender.environ, **contender.environ_of.get(stage, {})}
+    wanted = {key: value.format(**values) for key, value in wanted.items()}
+    environ = {key: os.environ[key] for key in KEPT if key in os.environ}
+    if contender.image:
+        image, model = contender.image.format(stage=stage), values["model"] / "model"
+        run = container.command(image, name=scratch.name, model=model, environ=wanted)
+        return Told(run, environ | container.environ(), scratch, port)
+    command = [part.format(**values) for part in contender.command]
+    return Told(command, environ | wanted, scratch, port)
+
+
+def _values(contender: Contender, stage: str, scratch: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "stage": stage,
-        "port": port,
         "spare": free_port(),
         "other": free_port(),
         "scratch": scratch,
         "all": CONTENDERS,
         "here": _folder(contender),
         "model": models.home(contender.models, stage),
-        "python": python,
-        "bin": python.parent,
-        "nginx": environments.nginx() if contender.environment == "classic" else "",
     }
-    wanted = {**contender.environ, **contender.environ_of.get(stage, {})}
-    environ = {key: os.environ[key] for key in KEPT if key in os.environ}
-    environ |= {key: value.format(**values) for key, value in wanted.items()}
-    return [part.format(**values) for part in contender.command], environ, scratch, port
+    if not contender.image:
+        found["python"] = environments.python(contender, stage)
+        found["bin"] = found["python"].parent
+    if contender.environment == "classic":
+        found["nginx"] = environments.nginx()
+    return found
 
 
 def _folder(contender: Contender) -> Path:
