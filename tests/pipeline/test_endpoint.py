@@ -83,7 +83,8 @@ def test_a_refusal_names_stage_status_and_cells(url):
 def test_a_refusal_that_the_platform_cut_off_keeps_its_whole_rows():
     """Of OriginalMessage 2,048 characters come; the rows that are whole in them are shown."""
     rows = [{**ROWS[0], "row": number} for number in range(100)]
-    told = json.dumps({"error": {**OURS, "bad_row_count": 3000, "rows": rows}})[:2048]
+    error = {"message": "no", "stage": "featurizer", "bad_row_count": 3000, "rows": rows}
+    told = json.dumps({"error": error})[:2048]
 
     found = refusal({"OriginalStatusCode": 422, "OriginalMessage": told, "Error": {}})
 
