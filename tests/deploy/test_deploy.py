@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -43,6 +45,30 @@ def test_deploying_invoking_and_deleting(box, program, client):
     ]  # fmt: skip
     assert deleted.returncode == 0, deleted.stderr
     assert box.everything() == before
+
+
+def test_the_lines_that_deploy_prints_can_be_copied(box, program):
+    """In a shell that knows nothing of the box: from the shell, from Python, and the removal."""
+    before = box.everything()
+
+    said = program.good(box, "deploy", "--name", "copied", "--client", "boto3")
+    shell, python, remove = re.search(
+        r"From a shell:\n\n(.*)\n\nFrom Python:\n\n(.*)\n\nRemove it:\n\n(.*)\n", said, re.DOTALL
+    ).groups()
+    called = [
+        subprocess.run(words, env=box.environ, capture_output=True, text=True, check=False)
+        for words in (in_a_shell(shell), [sys.executable, "-c", python], in_a_shell(remove))
+    ]
+
+    assert [each.returncode for each in called] == [0, 0, 0], [each.stderr for each in called]
+    assert called[0].stdout.strip() == called[1].stdout.strip()
+    assert called[0].stdout.splitlines()[0].endswith(",prediction")
+    assert box.everything() == before
+
+
+def in_a_shell(line):
+    """Let a shell run a line, the program being the one under test."""
+    return ["/bin/sh", "-c", line.replace("stagewire ", f"{shlex.join(PROGRAM)} ", 1)]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
