@@ -9,6 +9,7 @@ import numpy as np
 
 from featurizer.culprits import culprits
 from featurizer.features import dense
+from featurizer.rowwise import independent
 from stagewire.errors import LISTED_ROWS, BadRows
 from stagewire.table import Role, Table
 
@@ -29,6 +30,11 @@ class Featurizer:
     schema: Schema
     output: Schema
     named: bool
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether each row's features depend on nothing but that row."""
+        return independent(self.transformer)
 
     def __call__(self, data: Table) -> NDArray[np.float64]:
         """Return the features, float64, shape (rows, features).
