@@ -39,6 +39,10 @@ class Planned:
         """The transformer itself, loaded when a number is first beyond what the plan can do."""
         return self.load()
 
+    def warm(self) -> None:
+        """Load scikit-learn's transformer, so that no request waits a second for it."""
+        _ = self.reference
+
     def __call__(self, data: Table) -> NDArray[np.float64]:
         """Return the features, float64, shape (rows, features).
 

@@ -12,7 +12,7 @@ import uvicorn
 
 from stagewire import logs, settings
 from stagewire.front import Front
-from stagewire.limits import DRAIN_SECONDS
+from stagewire.limits import DRAIN_SECONDS, REPLY_SECONDS
 from stagewire.service import Service
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def serve(name: str) -> int:
         # Longer than any peer keeps an idle connection, so that the peer is the one to close it.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(DRAIN_SECONDS),
+        # A worker that its parent hears nothing of for so long is replaced. A large model may keep
+        # it silent while it is read; the 5 s that uvicorn gives would kill it again and again.
+        timeout_worker_healthcheck=int(REPLY_SECONDS),
     )
     return 0
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from stagewire import loading, rowwise
+from stagewire import loading, rowwise, warming
 from stagewire.batching import Batcher
 from stagewire.errors import ArtifactError, Busy, DeadlineExceeded, NotReady, StageError
 from stagewire.limits import QUEUE_PER_THREAD
@@ -58,12 +58,19 @@ class Service:
         self.pool = ThreadPoolExecutor(self.settings.threads, thread_name_prefix="stage")
         self.limit = self.settings.threads * QUEUE_PER_THREAD
         self.inline_bytes = 0
+        self.settled, self._asked = asyncio.Event(), asyncio.Event()
         self.unbatched: str | None = str(self.state)
         self.batch_rows = self.settings.batch_rows
         self.batcher: Batcher | None = None
 
     async def start(self) -> None:
         """Load the stage in the pool, so that `/ping` answers 503 meanwhile instead of hanging."""
+        try:
+            await self._start()
+        finally:
+            self.settled.set()
+
+    async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             stage = await loop.run_in_executor(self.pool, self._loaded)
@@ -113,7 +120,20 @@ class Service:
             raise NotReady(
                 f"the stage is {self.state}" + (f": {self.reason}" if self.reason else "")
             )
+        self._asked.set()
         return self.stage
+
+    async def warm(self, web: Callable[[], Awaitable[object]]) -> None:
+        """Once somebody was told that the stage is ready, load in the background what it may need."""
+        await self._asked.wait()
+        try:
+            await web()
+        except Exception:  # noqa: BLE001 (who asks for it will be told)
+            _log.exception("the web app cannot be built")
+        await asyncio.to_thread(warming.warm, self.ready())
+        gc.collect()
+        gc.freeze()
+        _log.info("warm")
 
     async def answer(
         self, body: bytes, content_type: str, accept: str | None, context: Context
