@@ -272,3 +272,17 @@ def test_all_workers_answer_what_they_took_before_they_end(start, tmp_path):
 
     assert statuses == [200] * 8
     assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_workers_end_when_their_parent_is_killed(start, tmp_path):
+    """Nobody is left to hold the port."""
+    (tmp_path / "go").touch()
+    process, client = start(WORKERS, MODEL_SERVER_WORKERS="2")
+
+    until(client, 200)
+    workers = marks(tmp_path / "loaded", 2)
+    process.kill()
+    process.communicate(timeout=60)
+
+    assert all(gone(pid) for pid in workers)
