@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chains import environments, load, measure, models, table
+from chains import environments, inside, load, machine, measure, models, table
 from chains.absent import Absent
 from chains.cells import CROWD, GROWTH, HEADLINE, MATRIX, cell
 from chains.contenders import CONTENDERS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 QUICK = ("classic", "workbench", "mlserver", "ours", "limit")
 # Whose cost is followed as the work grows; the classic pair refuses what its template's 5 MB do not let pass.
 GROWING = ("ours", "workbench", "limit")
-PHASES = ("resources", "headline", "matrix", "ping", "growth")
+PHASES = ("inside", "resources", "headline", "ping", "growth", "matrix")
 
 
 def options() -> argparse.Namespace:
@@ -75,9 +75,14 @@ def run(asked: argparse.Namespace, results: Results) -> None:
         phases = ("resources", "headline")
     if asked.setup:
         return
+    machine.note(results)
+    if "inside" in phases:
+        inside.measure(results)
+        measure.generator(results)
+        measure.sizes(contenders, results)
     if "resources" in phases:
         measure.resources(contenders, 1 if asked.quick else asked.rounds, results)
-    if set(phases) - {"resources"}:
+    if set(phases) - {"inside", "resources"}:
         chains = measure.start(each for each in contenders if not each.memory_only)
         try:
             under_load(asked, phases, chains, results)
@@ -101,6 +106,8 @@ def under_load(
         measure.pings(chains, HEADLINE[-1], 2, results)
     if "growth" in phases:
         some = {name: chain for name, chain in chains.items() if name in GROWING}
+        if "ours" in some:
+            measure.refusal(some["ours"], results)
         measure.throughput(some, (*GROWTH, *CROWD), range(1), results, factor=0.75)
     if "matrix" in phases and not asked.cells:
         measure.throughput(chains, MATRIX, range(1), results, factor=0.75)

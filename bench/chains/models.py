@@ -49,6 +49,12 @@ def reference(rows: int) -> NDArray[np.float32]:
     return np.resize(np.load(REFERENCE), rows)
 
 
+def facts() -> dict[str, int]:
+    """Return the counts of the model that all serve."""
+    found: dict[str, int] = json.loads((BUILD / "models" / "facts.json").read_text())
+    return found
+
+
 def _plain(out: Path) -> None:
     import joblib
     import pandas as pd
