@@ -9,6 +9,7 @@ the exit status says whether one disagreed, never whether something was slow.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,6 +117,8 @@ def under_load(
 def main() -> int:
     """Run, and print the table."""
     asked = options()
+    # A run that is cut must still end its servers.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     results = Results(asked.into or BUILD / ("quick.jsonl" if asked.quick else "full.jsonl"))
     if asked.fresh or asked.quick:
         results.path.unlink(missing_ok=True)
