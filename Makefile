@@ -12,7 +12,7 @@ LOCK_UV := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-st
 	--generate-hashes --no-header --no-emit-package stagewire
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers test-rooms lint types bench bench-parts bench-quick images sbom audit lock clean ci
+.PHONY: help demo up test test-containers test-rooms lint types bench bench-lock bench-parts bench-quick images sbom audit lock clean ci
 
 help:  ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,14 @@ bench-parts: $(READY)  ## Measure alone: the plans against their libraries, and 
 	@$(BIN)/python bench/featurizer_plan.py
 	@$(BIN)/python bench/predictor_plan.py
 	@$(BIN)/python bench/ping.py
+
+# Each rival gets the newest that fits its own requirements, with the models' libraries at our versions.
+bench-lock: $(UV)  ## Resolve the versions of the benchmark's rivals anew
+	for file in bench/contenders/*/requirements.in; do \
+	  folder=$$(dirname $$file); overrides=$$folder/overrides.txt; \
+	  $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header \
+	    $$(test -f $$overrides && echo --override $$overrides) $$file -o $$folder/requirements.lock || exit 1; \
+	done
 
 # Says what is below its gate, and fails only where an answer is wrong: a shared machine is no stopwatch.
 bench-quick: $(READY)  ## The headline figures against four rivals, in three minutes

@@ -44,6 +44,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--phases", default="", help=f"some of {','.join(PHASES)}")
     parser.add_argument("--into", type=Path, help="the file of measurements")
     parser.add_argument("--fresh", action="store_true", help="forget the file's measurements")
+    parser.add_argument("--factor", type=float, default=1.0, help="of each measurement's length")
     parser.add_argument("--setup", action="store_true", help="build what is needed and stop")
     return parser.parse_args()
 
@@ -101,7 +102,7 @@ def under_load(
     cells = tuple(map(cell, asked.cells.split(","))) if asked.cells else HEADLINE
     measure.warm(chains, {each.rows for each in cells}, results)
     if "headline" in phases:
-        rounds, factor = range(asked.rounds), 0.5 if asked.quick else 1.0
+        rounds, factor = range(asked.rounds), asked.factor * (0.5 if asked.quick else 1.0)
         measure.throughput(chains, cells, rounds, results, factor=factor)
     if "ping" in phases:
         measure.pings(chains, HEADLINE[-1], 2, results)
@@ -109,9 +110,9 @@ def under_load(
         some = {name: chain for name, chain in chains.items() if name in GROWING}
         if "ours" in some:
             measure.refusal(some["ours"], results)
-        measure.throughput(some, (*GROWTH, *CROWD), range(1), results, factor=0.75)
+        measure.throughput(some, (*GROWTH, *CROWD), range(1), results, factor=0.75 * asked.factor)
     if "matrix" in phases and not asked.cells:
-        measure.throughput(chains, MATRIX, range(1), results, factor=0.75)
+        measure.throughput(chains, MATRIX, range(1), results, factor=0.75 * asked.factor)
 
 
 def main() -> int:
