@@ -16,8 +16,8 @@ NOTEBOOK := build/notebook-env
 SDK3 := build/sdk3-env
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers test-rooms test-notebook test-sdk3 lint types bench bench-quick bench-parts \
-	bench-door drill images sbom audit lock clean ci
+.PHONY: help demo up test test-containers test-rooms test-notebook test-sdk3 lint types bench bench-quick \
+	bench-parts bench-door bench-lock drill images sbom audit lock clean ci
 
 help:  ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -51,7 +51,12 @@ types: $(READY)  ## mypy and pyright, both strict
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
-bench: $(READY)  ## Measure: the plans against their libraries, and /ping under load
+# Half an hour; what was cut goes on where it was.
+bench: $(READY)  ## Measure the chain against its rivals and write bench/results.md
+	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/report.py
+
+bench-parts: $(READY)  ## Measure alone: the plans against their libraries, and /ping under load
 	@$(BIN)/python bench/featurizer_plan.py
 	@$(BIN)/python bench/predictor_plan.py
 	@$(BIN)/python bench/ping.py
@@ -62,8 +67,16 @@ bench-door: $(READY)  ## Measure what the door adds to two containers that do no
 drill: $(READY)  ## Kill containers, instances and the door under 64 clients, 10,000 requests each
 	@$(BIN)/python bench/drill.py
 
+# Each rival gets the newest that fits its own requirements, with the models' libraries at our versions.
+bench-lock: $(UV)  ## Resolve the versions of the benchmark's rivals anew
+	for file in bench/contenders/*/requirements.in; do \
+	  folder=$$(dirname $$file); overrides=$$folder/overrides.txt; \
+	  $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header \
+	    $$(test -f $$overrides && echo --override $$overrides) $$file -o $$folder/requirements.lock || exit 1; \
+	done
+
 # Says what is below its gate, and fails only where an answer is wrong: a shared machine is no stopwatch.
-bench-quick: $(READY)  ## The headline figures against three rivals, in three minutes
+bench-quick: $(READY)  ## The headline figures against four rivals, in three minutes
 	@$(BIN)/python bench/run.py --quick
 
 images: $(READY)  ## Build the images with Docker

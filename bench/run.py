@@ -9,11 +9,12 @@ the exit status says whether one disagreed, never whether something was slow.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chains import environments, load, measure, models, table
+from chains import environments, inside, load, machine, measure, models, table
 from chains.absent import Absent
 from chains.cells import CROWD, GROWTH, HEADLINE, MATRIX, cell
 from chains.contenders import CONTENDERS
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 QUICK = ("classic", "workbench", "mlserver", "ours", "limit")
 # Whose cost is followed as the work grows; the classic pair refuses what its template's 5 MB do not let pass.
 GROWING = ("ours", "workbench", "limit")
-PHASES = ("resources", "headline", "matrix", "ping", "growth")
+PHASES = ("inside", "resources", "headline", "ping", "growth", "matrix")
 
 
 def options() -> argparse.Namespace:
@@ -43,6 +44,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--phases", default="", help=f"some of {','.join(PHASES)}")
     parser.add_argument("--into", type=Path, help="the file of measurements")
     parser.add_argument("--fresh", action="store_true", help="forget the file's measurements")
+    parser.add_argument("--factor", type=float, default=1.0, help="of each measurement's length")
     parser.add_argument("--setup", action="store_true", help="build what is needed and stop")
     return parser.parse_args()
 
@@ -75,9 +77,14 @@ def run(asked: argparse.Namespace, results: Results) -> None:
         phases = ("resources", "headline")
     if asked.setup:
         return
+    machine.note(results)
+    if "inside" in phases:
+        inside.measure(results)
+        measure.generator(results)
+        measure.sizes(contenders, results)
     if "resources" in phases:
         measure.resources(contenders, 1 if asked.quick else asked.rounds, results)
-    if set(phases) - {"resources"}:
+    if set(phases) - {"inside", "resources"}:
         chains = measure.start(each for each in contenders if not each.memory_only)
         try:
             under_load(asked, phases, chains, results)
@@ -95,20 +102,24 @@ def under_load(
     cells = tuple(map(cell, asked.cells.split(","))) if asked.cells else HEADLINE
     measure.warm(chains, {each.rows for each in cells}, results)
     if "headline" in phases:
-        rounds, factor = range(asked.rounds), 0.5 if asked.quick else 1.0
+        rounds, factor = range(asked.rounds), asked.factor * (0.5 if asked.quick else 1.0)
         measure.throughput(chains, cells, rounds, results, factor=factor)
     if "ping" in phases:
         measure.pings(chains, HEADLINE[-1], 2, results)
     if "growth" in phases:
         some = {name: chain for name, chain in chains.items() if name in GROWING}
-        measure.throughput(some, (*GROWTH, *CROWD), range(1), results, factor=0.75)
+        if "ours" in some:
+            measure.refusal(some["ours"], results)
+        measure.throughput(some, (*GROWTH, *CROWD), range(1), results, factor=0.75 * asked.factor)
     if "matrix" in phases and not asked.cells:
-        measure.throughput(chains, MATRIX, range(1), results, factor=0.75)
+        measure.throughput(chains, MATRIX, range(1), results, factor=0.75 * asked.factor)
 
 
 def main() -> int:
     """Run, and print the table."""
     asked = options()
+    # A run that is cut must still end its servers.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     results = Results(asked.into or BUILD / ("quick.jsonl" if asked.quick else "full.jsonl"))
     if asked.fresh or asked.quick:
         results.path.unlink(missing_ok=True)

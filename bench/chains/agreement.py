@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from chains import models
 from chains.load import Wrong
+from chains.models import Reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from chains.contenders import Contender
 
 TOLERANCE: Final = 1e-5
+REFERENCE: Final = Reference()
 
 
-def check(contender: Contender, rows: int, answer: bytes) -> None:
-    """Compare an answer.
+def check(contender: Contender, rows: int, answer: bytes, reference: Reference = REFERENCE) -> None:
+    """Compare an answer with what is right for so many rows.
 
     Raises:
         Wrong: it disagrees.
 
     """
-    found, wanted = numbers(answer), models.reference(rows)
+    found, wanted = numbers(answer), reference.of(rows)
     if found.shape != wanted.shape:
         msg = f"{contender.name} answers {found.shape} numbers for {rows} rows: {answer[:200]!r}"
         raise Wrong(msg)

@@ -166,10 +166,18 @@ ALL: Final = (
         name="limit",
         about="the same arithmetic behind a bare asyncio.Protocol: no validation, negotiation, ids or metrics",
         environment="ours",
-        command=("{python}", "{here}/stage.py", "{stage}"),
+        command=("{python}", "{all}/limit/stage.py", "{stage}"),
         environ={**OMP, "MODEL_DIR": "{model}/model", "PORT": "{port}"},
         models="packaged",
         exact=True,
     ),
+)
+# No contender: shows what the load generator itself can do, with both stages sending back what came.
+ECHO: Final = Contender(
+    name="echo",
+    about="the bare protocol, which answers each body with itself",
+    environment="ours",
+    command=("{python}", "{all}/limit/stage.py", "echo"),
+    environ={"MODEL_DIR": "{model}", "PORT": "{port}"},
 )
 CONTENDERS: Final = {each.name: each for each in ALL}

@@ -53,6 +53,14 @@ def python(contender: Contender, stage: str) -> Path:
     return folder / "bin" / "python"
 
 
+def size(contender: Contender, stage: str) -> int:
+    """Return the bytes of a stage's image, or of its environment where it is no container."""
+    if contender.image:
+        return container.size(contender.image.format(stage=stage))
+    folder = python(contender, stage).parents[1]
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def nginx() -> str:
     """Return nginx's path.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import random
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from chains import agreement, cells, load
+from chains import agreement, cells, environments, load
 from chains.absent import Absent
 from chains.cells import Cell
+from chains.contenders import ECHO
+from chains.places import STAGES
 from chains.server import Chain
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 # Concurrent clients while memory is taken: as many as the largest classic pair has workers.
 MEMORY_CLIENTS: Final = 8
 LARGE_ROWS: Final = 10_000
+TOO_LARGE: Final = 26 * 2**20  # one MiB above what a stage takes
 PING_EVERY: Final = 20  # ms
 PING_SECONDS: Final = 5.0
 
@@ -156,11 +160,61 @@ def resources(contenders: Iterable[Contender], rounds: int, results: Results) ->
             say(f"start and memory: {contender.name}")
 
 
-def _resources(chain: Chain) -> dict[str, list[float]]:
-    found = {"ready": [stage.ready for stage in chain.stages]}
-    load.run(chain, Cell(1, MEMORY_CLIENTS), seconds=1.5)
-    found["small"] = [stage.tree.pss() for stage in chain.stages]
-    chain.settle()
+def _resources(chain: Chain) -> dict[str, Any]:
+    found: dict[str, Any] = {"ready": [stage.ready for stage in chain.stages], "crowd": {}}
+    for clients in (1, MEMORY_CLIENTS, 64):
+        load.run(chain, Cell(1, clients), seconds=0.7)
+        found["crowd"][clients] = [stage.tree.pss() for stage in chain.stages]
+        chain.settle()
+    found["small"] = found["crowd"][MEMORY_CLIENTS]
     load.run(chain, Cell(LARGE_ROWS, MEMORY_CLIENTS), seconds=2)
     found["large"] = [stage.tree.pss() for stage in chain.stages]
     return found
+
+
+def sizes(contenders: Iterable[Contender], results: Results) -> None:
+    """Write down what each contender takes on disk, and what its images weigh."""
+    for contender in contenders:
+        key = {"kind": "size", "contender": contender.name, "round": 0}
+        if not results.has(**key):
+            results.add(**key, bytes=[environments.size(contender, stage) for stage in STAGES])
+
+
+def generator(results: Results) -> None:
+    """Write down what the load generator does against stages that only echo: its own limit."""
+    if results.has(kind="generator"):
+        return
+    chain = Chain(ECHO).start()
+    try:
+        for cell in cells.HEADLINE:
+            told = load.run(chain, cell, seconds=1)
+            rate, share = told["chain"]["count"] / told["seconds"], told["cpu"] / told["wall"]
+            results.add(
+                kind="generator",
+                contender="echo",
+                cell=cell.name,
+                round=0,
+                rate=rate,
+                p50=told["chain"]["p50"],
+                generator=share,
+            )
+    finally:
+        chain.stop()
+
+
+def refusal(chain: Chain, results: Results) -> None:
+    """Write down what a stage answers to a body above its limit."""
+    key = {"kind": "limit", "contender": chain.contender.name, "round": 0}
+    if results.has(**key):
+        return
+    connection = http.client.HTTPConnection("127.0.0.1", chain.stages[0].port, timeout=30)
+    body = bytes(TOO_LARGE)
+    try:
+        connection.request("POST", "/invocations", body, {"Content-Type": "text/csv"})
+        answer = connection.getresponse()
+        results.add(**key, bytes=len(body), status=answer.status, text=answer.read(500).decode())
+    except OSError as error:
+        # It may close before all of it is sent: that is a refusal too, but not a clear one.
+        results.add(**key, bytes=len(body), status=0, text=str(error))
+    finally:
+        connection.close()

@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 import tarfile
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-# What every answer is compared with: the libraries' own numbers for the data's rows.
-REFERENCE: Final = BUILD / "models" / "reference.npy"
 
 
 def make() -> None:
@@ -44,9 +42,21 @@ def home(kind: str, stage: str) -> Path:
     return BUILD / "models" / kind / stage
 
 
-def reference(rows: int) -> NDArray[np.float32]:
-    """Return the libraries' predictions for the first rows, repeated as the bodies are."""
-    return np.resize(np.load(REFERENCE), rows)
+@dataclass(frozen=True)
+class Reference:
+    """The libraries' predictions for the data's rows, in a file."""
+
+    path: Path = BUILD / "models" / "reference.npy"
+
+    def of(self, rows: int) -> NDArray[np.float32]:
+        """Return those of the first rows, repeated as the bodies are."""
+        return np.resize(np.load(self.path), rows)
+
+
+def facts() -> dict[str, int]:
+    """Return the counts of the model that all serve."""
+    found: dict[str, int] = json.loads((BUILD / "models" / "facts.json").read_text())
+    return found
 
 
 def _plain(out: Path) -> None:
@@ -68,6 +78,6 @@ def _plain(out: Path) -> None:
     joblib.dump(booster, home("plain", "predictor") / "xgboost-model")
     transformer = joblib.load(home("plain", "featurizer") / "preprocess.joblib")
     features = transformer.transform(pd.read_csv(DATA).iloc[:, :-1])
-    np.save(REFERENCE, booster.predict(xgb.DMatrix(features)))
+    np.save(Reference().path, booster.predict(xgb.DMatrix(features)))
     counts = {"trees": booster.num_boosted_rounds(), "features": booster.num_features()}
     (BUILD / "models" / "facts.json").write_text(json.dumps(counts))
