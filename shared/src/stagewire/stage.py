@@ -83,6 +83,12 @@ class Stage:
             msg = f"the stage's code failed with {type(error).__name__}; the log has request {context.request_id}"
             raise StageFailed(msg) from error
 
+    def at_once(
+        self, body: bytes, content_type: str, accept: str | None, context: Context
+    ) -> tuple[bytes, str] | None:
+        """Answer by the lane, or return None: the request is then as if it had not been tried."""
+        return self._lane(body, content_type, accept, context) if self._lane else None
+
     def _answer(
         self, body: bytes, content_type: str, accept: str | None, context: Context
     ) -> tuple[bytes, str]:
