@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
-from stagewire.errors import MethodNotAllowed, StageError, StageFailed, TooLarge, UnsupportedMedia
+from stagewire.body import read
+from stagewire.errors import MethodNotAllowed, StageError, StageFailed, UnsupportedMedia
 from stagewire.headers import Headers
 from stagewire.request import new_id
 from stagewire.request import request_id as checked
@@ -115,6 +116,26 @@ class Front:
             }
             _log.info("request", extra={"fields": fields})
 
+    def at_once(self, headers: Headers, body: bytes) -> tuple[bytes, str, str] | None:
+        """Answer a usual request of few rows here and now: body, Content-Type and request id.
+
+        None leaves it, untouched, to `__call__`: whatever is unusual, would wait, or is refused.
+        """
+        start, service, raw = time.perf_counter(), self.service, headers.raw
+        kind, given, accept = map(raw.get, (b"content-type", b"x-request-id", b"accept"))
+        small = len(body) <= min(service.inline_bytes, service.settings.body_bytes)
+        waits = getattr(service, "batcher", None) is not None
+        if service.stage is None or waits or not small or not kind or b"content-encoding" in raw:
+            return None
+        request_id = new_id() if given is None else checked(given.decode("latin-1"))
+        context = Context(self.model_dir, request_id, headers)
+        wanted = None if accept is None else accept.decode("latin-1")
+        found = service.stage.at_once(body, kind.decode("latin-1"), wanted, context)
+        if found is None:
+            return None
+        service.metrics.observe(200, time.perf_counter() - start)
+        return (*found, context.request_id)
+
     async def _answer(
         self, scope: Scope, receive: Receive, send: Send, context: Context, headers: Headers
     ) -> int:
@@ -169,47 +190,6 @@ class Front:
         }
         _log.debug("refused", extra={"fields": fields})
         return error.status
-
-
-async def read(receive: Receive, headers: Headers, limit: int) -> bytes | None:
-    """Read a request's body, None when the client left.
-
-    Raises:
-        TooLarge: it is over the limit; told from Content-Length before a byte is read.
-
-    """
-    stated = headers.raw.get(b"content-length", b"")
-    if stated.isdigit() and int(stated) > limit:
-        raise _too_large(int(stated), limit)
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        return None
-    body: bytes = message.get("body", b"")
-    if len(body) > limit:
-        raise _too_large(len(body), limit)
-    if not message.get("more_body"):
-        return body
-    return await _rest(receive, body, limit)
-
-
-async def _rest(receive: Receive, first: bytes, limit: int) -> bytes | None:
-    chunks, size, more = [first], len(first), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
-            raise _too_large(size, limit)
-        more = message.get("more_body", False)
-    return b"".join(chunks)
-
-
-def _too_large(size: int, limit: int) -> TooLarge:
-    return TooLarge(
-        f"the body has {size} bytes or more, and {limit} are the limit; send fewer rows a request"
-    )
 
 
 def _refuse_encoding(encoding: str) -> None:

@@ -52,7 +52,7 @@ def serve(name: str) -> int:
         host=found.host,
         port=found.port,
         workers=found.workers,
-        http="httptools",
+        http="stagewire.express:Express",
         loop="auto" if sys.platform == "win32" else "uvloop",
         ws="none",
         lifespan="on",
@@ -60,6 +60,7 @@ def serve(name: str) -> int:
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,
         # Longer than any peer keeps an idle connection, so that the peer is the one to close it.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(DRAIN_SECONDS),

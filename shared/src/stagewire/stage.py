@@ -82,6 +82,12 @@ class Stage:
         except Exception as error:
             raise failure(error, context) from error
 
+    def at_once(
+        self, body: bytes, content_type: str, accept: str | None, context: Context
+    ) -> tuple[bytes, str] | None:
+        """Answer by the lane, or return None: the request is then as if it had not been tried."""
+        return self._lane(body, content_type, accept, context) if self._lane else None
+
     def _answer(
         self, body: bytes, content_type: str, accept: str | None, context: Context
     ) -> tuple[bytes, str]:

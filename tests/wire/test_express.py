@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+
+STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
+
+
+@pytest.fixture(params=["featurizer", "predictor", "script"])
+def server(request, host):
+    """Each stage as a process on a real port; the user's script has no short cut at all."""
+    return host(request.param, "socket")
+
+
+def request(hosted, *lines, body=None, method="POST", version="1.1"):
+    """Write a request with an id of its own, so that answers can be compared."""
+    body = hosted.csv[0].encode() + b"\n" if body is None else body
+    head = [f"{method} /invocations HTTP/{version}", "Host: stage", "X-Request-Id: mine", *lines]
+    if not any(line.startswith("Transfer-Encoding") for line in lines):
+        head.append(f"Content-Length: {len(body)}")
+    if not any(line.startswith("Content-Type") for line in lines):
+        head.append("Content-Type: text/csv")
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def exchange(hosted, *pieces, answers=1):
+    """Send pieces one by one, each as a packet of its own; returns all bytes of so many answers."""
+    with socket.create_connection(("127.0.0.1", hosted.server.port), timeout=30) as wire:
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        found = b""
+        for place, piece in enumerate(pieces):
+            wire.sendall(piece)
+            if place + 1 < len(pieces):
+                # A round trip on another connection: the server has read the piece by then.
+                hosted.ping()
+        while len(complete(found)) < answers and (more := wire.recv(65536)):
+            found += more
+    return found
+
+
+def complete(received):
+    """Cut received bytes into whole answers."""
+    found = []
+    while (end := received.find(b"\r\n\r\n")) >= 0:
+        stated = re.search(rb"content-length: (\d+)", received[:end])
+        length = int(stated[1] if stated else 0) + end + 4
+        if len(received) < length:
+            break
+        found.append(received[:length])
+        received = received[length:]
+    return found
+
+
+def test_a_request_in_pieces_is_answered_as_in_one(server):
+    """However a request is cut, status, headers and body are the same bytes."""
+    whole = request(server)
+    body = whole.index(b"\r\n\r\n") + 4
+    wanted = exchange(server, whole)
+
+    found = [
+        exchange(server, whole[:cut], whole[cut:]) for cut in (1, 40, body - 2, body, body + 1, -1)
+    ]
+
+    assert STATUS.match(wanted)[1] == b"200"
+    assert b"\r\nx-request-id: mine\r\n" in wanted
+    assert found == [wanted] * len(found)
+
+
+def test_requests_one_after_the_other(server):
+    """Pipelined requests, usual ones and refused ones, are answered in order on one connection."""
+    usual = request(server)
+    odd = request(server, "Accept: image/png")
+    wanted = [complete(exchange(server, each))[0] for each in (usual, odd, usual, usual)]
+
+    in_one = exchange(server, usual + odd + usual + usual, answers=4)
+    cut = exchange(server, usual + odd + usual + usual[:-3], usual[-3:], answers=4)
+
+    assert complete(in_one) == complete(cut) == wanted
+    assert [STATUS.match(each)[1] for each in wanted] == [b"200", b"406", b"200", b"200"]
+
+
+def test_what_is_no_plain_post_is_answered_too(server):
+    """Chunks, a connection to be closed, HTTP/1.0 and 100-continue give the same body."""
+    wanted = complete(exchange(server, request(server)))[0].partition(b"\r\n\r\n")[2]
+    body = server.csv[0].encode() + b"\n"
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+    found = [
+        exchange(server, request(server, "Transfer-Encoding: chunked", body=chunks)),
+        exchange(server, request(server, "Connection: close")),
+        exchange(server, request(server, version="1.0")),
+        exchange(server, request(server, "Expect: 100-continue"), answers=2),
+    ]
+
+    assert all(each.endswith(wanted) for each in found)
+    assert [b"connection: close" in each for each in found] == [False, True, True, False]
+
+
+def test_refusals_have_the_one_shape(server):
+    """An encoding, a missing type, an empty body and another method are refused as ever."""
+    sent = [
+        request(server, "Content-Encoding: gzip"),
+        request(server, "Content-Type: image/png"),
+        request(server, body=b""),
+        request(server, method="PUT"),
+    ]
+
+    found = [exchange(server, each) for each in sent]
+
+    statuses = [int(STATUS.match(each)[1]) for each in found]
+    assert statuses[0] == statuses[1] == 415
+    assert statuses[2:] == [400, 405]
+    assert all(b'"request_id"' in each for each in found)
