@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,8 +28,15 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
+from featurizer import predict_fn
+from featurizer.columns import Columns
 from featurizer.features import dense
+from featurizer.preprocess import describe
 from featurizer.rowwise import ROWWISE, independent
+from featurizer.transformer import build
+from stagewire.batching import compute
+from stagewire.schema import schema
+from stagewire.table import Column, Role, Table, objects
 
 RNG = np.random.default_rng(5)
 FITTED = RNG.normal(size=(200, 3)) * [1.0, 1e-6, 1e6]
@@ -94,6 +102,41 @@ def test_a_row_has_the_same_bits_in_any_company(places):
 
         assert independent(step)
         assert together.tobytes() == alone[[order[place] for place in places]].tobytes(), step
+
+
+cells = st.tuples(
+    st.floats(-1e9, 1e9) | st.just(float("nan")), st.sampled_from(["red", "blue", "new", None])
+)
+
+
+@functools.cache
+def served():
+    """A featurizer of a number and a text, as training makes it."""
+    columns = Columns("y", ("a",), ("c",), schema([("a", "float64")]))
+    rows = table([(i / 3, ("red", "green", "blue")[i % 3]) for i in range(30)])
+    return describe(build(columns).fit(rows.frame(Role.FEATURE)), Path("preprocess.joblib"))
+
+
+def table(rows):
+    """Make a request's table of rows."""
+    numbers, texts = zip(*rows, strict=True)
+    return Table((Column("a", np.array(numbers)), Column("c", objects(texts))), len(rows))
+
+
+@given(
+    requests=st.lists(st.lists(cells, min_size=1, max_size=5).map(table), min_size=1, max_size=9)
+)
+def test_requests_get_the_same_bits_in_a_batch(requests):
+    """Missing, unknown and all-missing texts among them: pandas sees other columns, the answer is one."""
+    model = served()
+
+    found = compute(lambda data: predict_fn(data, model), requests)
+    alone = [predict_fn(request, model) for request in requests]
+
+    assert model.rowwise
+    assert [each.matrix().tobytes() for each in found] == [
+        each.matrix().tobytes() for each in alone
+    ]
 
 
 class Own(StandardScaler):

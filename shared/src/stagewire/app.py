@@ -39,7 +39,9 @@ def build(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, _shaped(service))
     app.add_exception_handler(Exception, _shaped(service))
 
-    @app.get("/metadata", summary="State, schemas, and what the artifact was made with")
+    @app.get(
+        "/metadata", summary="State, schemas, plan, batches, and what the artifact was made with"
+    )
     async def metadata() -> dict[str, Any]:
         return service.describe()
 
