@@ -94,18 +94,18 @@ audit: $(READY)  ## Look for known vulnerabilities in what the images install
 	  $(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement $$room/requirements.lock || exit 1; \
 	done
 
-# The rooms' locks are cut out of the root's, so that both ends of the wire get the same versions. The notebook's starts
-# as a copy of it, whose versions uv keeps where the SDK lets it.
+# The rooms' locks are cut out of the root's, so that both ends of the wire get the same versions. Those of the
+# notebook and of the SDK's version 3 start as its copies with their own behind: uv keeps the first version that fits.
 lock: $(UV)  ## Resolve the versions anew, for Python 3.11
 	$(LOCK_UV) --group dev $(addsuffix /pyproject.toml,$(ROOMS)) -o requirements.lock
 	for room in $(ROOMS); do \
 	  $(LOCK_UV) -c requirements.lock $$room/pyproject.toml -o $$room/requirements.lock || exit 1; \
 	done
 	$(LOCK_UV) -c requirements.lock --group test -o tests/requirements.lock
-	cp requirements.lock build/notebook.lock && $(LOCK_UV) --no-emit-package stagewire-pipeline --extra notebook \
+	cat requirements.lock pipeline/notebook-requirements.lock > build/notebook.lock && $(LOCK_UV) --no-emit-package stagewire-pipeline --extra notebook \
 	  --extra docker --group test $(addsuffix /pyproject.toml,$(ROOMS)) -o build/notebook.lock
 	mv build/notebook.lock pipeline/notebook-requirements.lock
-	cp requirements.lock build/sdk3.lock && $(LOCK_UV) --no-emit-package stagewire-pipeline --extra sdk3 \
+	cat requirements.lock pipeline/sdk3-requirements.lock > build/sdk3.lock && $(LOCK_UV) --no-emit-package stagewire-pipeline --extra sdk3 \
 	  pipeline/pyproject.toml -o build/sdk3.lock
 	mv build/sdk3.lock pipeline/sdk3-requirements.lock
 
