@@ -10,11 +10,14 @@ READY := .venv/ready
 UV := $(BIN)/uv
 LOCK_UV := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-package stagewire
-# The notebook's own environment: version 2 of the SageMaker SDK (300 MB) wants an older rich, attrs and packaging.
+# Environments of their own: version 2 of the SageMaker SDK (300 MB) wants an older rich, attrs and packaging, and
+# version 3 does not stand beside it.
 NOTEBOOK := build/notebook-env
+SDK3 := build/sdk3-env
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers test-rooms test-notebook lint types bench bench-door drill images sbom audit lock clean ci
+.PHONY: help demo up test test-containers test-rooms test-notebook test-sdk3 lint types bench bench-quick \
+	bench-parts bench-door bench-lock drill images sbom audit lock clean ci
 
 help:  ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,13 +29,16 @@ up: $(READY)  ## The same chain, left running until Ctrl-C (PORT=8080)
 	@$(BIN)/stagewire demo --keep --port $(PORT)
 
 test: $(READY)  ## All tests that need no container
-	@$(BIN)/python -Im pytest -m "not containers and not notebook"
+	@$(BIN)/python -Im pytest -m "not containers and not notebook and not sdk3"
 
 test-containers: $(READY)  ## The tests that need a Docker Engine
 	@$(BIN)/python -Im pytest -m "containers and not notebook" tests/containers tests/contract tests/deploy tests/wire
 
 test-notebook: $(NOTEBOOK)/ready  ## The deploy notebook, and deploying by the SageMaker SDK
 	@$(NOTEBOOK)/bin/python -Im pytest -m notebook tests/deploy
+
+test-sdk3: $(READY) $(SDK3)/ready  ## The same deployment by version 3 of the SDK; not part of CI
+	@STAGEWIRE_SDK3=$(CURDIR)/$(SDK3)/bin/python $(BIN)/python -Im pytest -m sdk3 tests/deploy
 
 test-rooms: $(addprefix test-room-,$(ROOMS))  ## Each room's tests in an environment of that room alone
 
@@ -45,7 +51,12 @@ types: $(READY)  ## mypy and pyright, both strict
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
-bench: $(READY)  ## Measure: the plans against their libraries, and /ping under load
+# Half an hour; what was cut goes on where it was.
+bench: $(READY)  ## Measure the chain against its rivals and write bench/results.md
+	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/report.py
+
+bench-parts: $(READY)  ## Measure alone: the plans against their libraries, and /ping under load
 	@$(BIN)/python bench/featurizer_plan.py
 	@$(BIN)/python bench/predictor_plan.py
 	@$(BIN)/python bench/ping.py
@@ -55,6 +66,18 @@ bench-door: $(READY)  ## Measure what the door adds to two containers that do no
 
 drill: $(READY)  ## Kill containers, instances and the door under 64 clients, 10,000 requests each
 	@$(BIN)/python bench/drill.py
+
+# Each rival gets the newest that fits its own requirements, with the models' libraries at our versions.
+bench-lock: $(UV)  ## Resolve the versions of the benchmark's rivals anew
+	for file in bench/contenders/*/requirements.in; do \
+	  folder=$$(dirname $$file); overrides=$$folder/overrides.txt; \
+	  $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header \
+	    $$(test -f $$overrides && echo --override $$overrides) $$file -o $$folder/requirements.lock || exit 1; \
+	done
+
+# Says what is below its gate, and fails only where an answer is wrong: a shared machine is no stopwatch.
+bench-quick: $(READY)  ## The headline figures against four rivals, in three minutes
+	@$(BIN)/python bench/run.py --quick
 
 images: $(READY)  ## Build the images with Docker
 	@$(BIN)/stagewire images build
@@ -82,6 +105,9 @@ lock: $(UV)  ## Resolve the versions anew, for Python 3.11
 	cp requirements.lock build/notebook.lock && $(LOCK_UV) --no-emit-package stagewire-pipeline --extra notebook \
 	  --extra docker --group test $(addsuffix /pyproject.toml,$(ROOMS)) -o build/notebook.lock
 	mv build/notebook.lock pipeline/notebook-requirements.lock
+	cp requirements.lock build/sdk3.lock && $(LOCK_UV) --no-emit-package stagewire-pipeline --extra sdk3 \
+	  pipeline/pyproject.toml -o build/sdk3.lock
+	mv build/sdk3.lock pipeline/sdk3-requirements.lock
 
 clean:  ## Remove all that was made, .venv included
 	rm -rf build .venv .ruff_cache .hypothesis
@@ -107,6 +133,11 @@ $(NOTEBOOK)/ready: $(READY) pipeline/notebook-requirements.lock
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(NOTEBOOK)
 	@$(UV) pip install --quiet --python $(NOTEBOOK)/bin/python --require-hashes -r pipeline/notebook-requirements.lock
 	@$(UV) pip install --quiet --python $(NOTEBOOK)/bin/python --no-deps $(addprefix -e ./,$(ROOMS))
+	@touch $@
+
+$(SDK3)/ready: $(UV) pipeline/sdk3-requirements.lock
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(SDK3)
+	@$(UV) pip install --quiet --python $(SDK3)/bin/python --require-hashes -r pipeline/sdk3-requirements.lock
 	@touch $@
 
 # Not editable, and nothing there but the room, the wire and the tools of the tests: an undeclared import fails.

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
-import re
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import aiohttp
@@ -81,13 +82,15 @@ async def measure(door: str, pings: dict[str, str], body: bytes, seconds: float)
 
 def containers(door: str) -> dict[str, str]:
     """Ask the local SageMaker where its containers listen."""
-    import json
-    import urllib.request
-
     with urllib.request.urlopen(f"{door}/_stagewire/status") as answer:  # noqa: S310 (our own URL)
-        text = json.dumps(json.load(answer))
-    found = re.findall(r'"hostname": "([^"]+)".*?"(http://127\.0\.0\.1:\d+)"', text)
-    return {name: f"{url}/ping" for name, url in found}
+        endpoints = json.load(answer)["endpoints"]
+    return {
+        container["hostname"]: f"{container['url']}/ping"
+        for endpoint in endpoints
+        for variant in endpoint["variants"]
+        for instance in variant["instances"]
+        for container in instance["containers"]
+    }
 
 
 def main() -> int:

@@ -95,6 +95,18 @@ def test_a_bad_row_deep_in_a_file_is_named_by_its_place_in_the_file(invoke, tmp_
     assert 0 < kept <= 80
 
 
+def test_more_bad_rows_than_the_platform_passes_on_are_counted(invoke, tmp_path):
+    """The rows that reach the client are listed, all of the request's are counted."""
+    file = tmp_path / "rows.csv"
+    file.write_text("\n".join([NAMES, *ROWS, *[ROW.replace("0.365", "wide")] * 90]))
+
+    ended = invoke(file)
+
+    assert ended.exit_code == 1
+    assert "90 of 190 rows" in ended.stderr
+    assert "… and 80 more rows" in ended.stderr
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", f"{NAMES}\n"])
 def test_a_file_without_rows_is_refused_by_the_stage(invoke, tmp_path, text):
     """As one request is: nothing is invented on the way."""

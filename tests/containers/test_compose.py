@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import httpx
 import pytest
 
@@ -99,6 +100,31 @@ def test_named_rows_keep_their_columns(stack, row):
 
     assert reply.text.splitlines()[0] == f"id,{NAMES},prediction"
     assert reply.text.splitlines()[1].startswith("00501,")
+
+
+def test_the_door_is_the_aws_around_the_chain_too(stack):
+    """On the same port: S3, and the control plane, which knows the endpoint."""
+    clients = [
+        boto3.client(
+            name,
+            endpoint_url=f"http://127.0.0.1:{stack.ports['PORT']}",
+            region_name="us-east-1",
+            aws_access_key_id="none",
+            aws_secret_access_key="none",  # noqa: S106 -- nobody checks it
+        )
+        for name in ("s3", "sagemaker")
+    ]
+    s3, sagemaker = clients
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="key", Body=b"rows")
+
+    found = [each["Key"] for each in s3.list_objects_v2(Bucket="bucket")["Contents"]]
+    endpoint = sagemaker.describe_endpoint(EndpointName="abalone")
+
+    for each in clients:
+        each.close()
+    assert found == ["key"]
+    assert endpoint["EndpointStatus"] == "InService"
 
 
 def test_each_stage_answers_on_its_own_port(stack, row):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -123,6 +124,42 @@ def docker_box(boxes, images):
     """Open a box whose containers are Docker's, the project's images being built."""
     with boxes("--driver", "docker") as found:
         yield found
+
+
+class Program:
+    """The program as a user runs it against a box, over a folder of artifacts and records."""
+
+    def __init__(self, out):
+        self.out = out
+        self.rows = [
+            line.rpartition(",")[0] for line in (out / "test.csv").read_text().splitlines()[1:4]
+        ]
+
+    def run(self, box, *words, **options):
+        """Run a command of it, to its end."""
+        return box.run(*PROGRAM, *words, "--out", self.out, **options)
+
+    def good(self, box, *words):
+        """Run a command of it that has to succeed; returns what it said."""
+        done = self.run(box, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def predicted(self, box, name):
+        """Return an endpoint's predictions of three held-out rows."""
+        done = box.run(*PROGRAM, "invoke", name, "-", input="\n".join(self.rows))
+        assert done.returncode == 0, done.stderr
+        return [float(line) for line in done.stdout.split()]
+
+
+@pytest.fixture
+def program(trained, tmp_path):
+    """Give the program over the abalone artifacts, in a folder of the test's own."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for name in ("featurizer.tar.gz", "predictor.tar.gz", "test.csv"):
+        shutil.copy(trained / name, folder)
+    return Program(folder)
 
 
 @pytest.fixture

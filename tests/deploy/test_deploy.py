@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,44 +27,19 @@ CLIENTS = [
 ]
 
 
-@pytest.fixture
-def out(trained, tmp_path):
-    """Both artifacts, in a folder of the test's own: that is where the record is kept."""
-    folder = tmp_path / "out"
-    folder.mkdir()
-    for name in ("featurizer.tar.gz", "predictor.tar.gz", "test.csv"):
-        shutil.copy(trained / name, folder)
-    return folder
-
-
-@pytest.fixture
-def stagewire_in(out):
-    """Run a command of the program against a box, on that folder."""
-
-    def run(box, *words, **options):
-        return box.run(*PROGRAM, *words, "--out", out, **options)
-
-    return run
-
-
-def row(out):
-    """Return a held-out row without its label."""
-    return (out / "test.csv").read_text().splitlines()[1].rpartition(",")[0]
-
-
 @pytest.mark.parametrize("client", CLIENTS)
-def test_deploying_invoking_and_deleting(box, stagewire_in, out, client):
+def test_deploying_invoking_and_deleting(box, program, client):
     """What deploy made answers, is what the record says, and is gone after delete."""
     before = box.everything()
 
-    deployed = stagewire_in(box, "deploy", "--name", "shells", "--client", client)
-    answer = box.run(*PROGRAM, "invoke", "shells", "-", input=row(out))
-    made = json.loads((out / "deploy.json").read_text())["deployments"][0]["made"]
-    deleted = stagewire_in(box, "delete", "shells")
+    deployed = program.run(box, "deploy", "--name", "shells", "--client", client)
+    answers = program.predicted(box, "shells")
+    made = json.loads((program.out / "deploy.json").read_text())["deployments"][0]["made"]
+    deleted = program.run(box, "delete", "shells")
 
     assert deployed.returncode == 0, deployed.stderr
     assert "The endpoint shells is InService" in deployed.stdout
-    assert 1 < float(answer.stdout) < 30
+    assert all(1 < each < 30 for each in answers)
     assert [each["kind"] for each in made] == [
         "bucket", "object", "object", "model", "endpoint-config", "endpoint",
     ]  # fmt: skip
@@ -70,19 +47,43 @@ def test_deploying_invoking_and_deleting(box, stagewire_in, out, client):
     assert box.everything() == before
 
 
+def test_the_lines_that_deploy_prints_can_be_copied(box, program):
+    """In a shell that knows nothing of the box: from the shell, from Python, and the removal."""
+    before = box.everything()
+
+    said = program.good(box, "deploy", "--name", "copied", "--client", "boto3")
+    shell, python, remove = re.search(
+        r"From a shell:\n\n(.*)\n\nFrom Python:\n\n(.*)\n\nRemove it:\n\n(.*)\n", said, re.DOTALL
+    ).groups()
+    called = [
+        subprocess.run(words, env=box.environ, capture_output=True, text=True, check=False)
+        for words in (in_a_shell(shell), [sys.executable, "-c", python], in_a_shell(remove))
+    ]
+
+    assert [each.returncode for each in called] == [0, 0, 0], [each.stderr for each in called]
+    assert called[0].stdout.strip() == called[1].stdout.strip()
+    assert called[0].stdout.splitlines()[0].endswith(",prediction")
+    assert box.everything() == before
+
+
+def in_a_shell(line):
+    """Let a shell run a line, the program being the one under test."""
+    return ["/bin/sh", "-c", line.replace("stagewire ", f"{shlex.join(PROGRAM)} ", 1)]
+
+
 @pytest.mark.parametrize("client", CLIENTS)
-def test_an_update_turns_a_standing_endpoint_over(box, stagewire_in, out, client):
+def test_an_update_turns_a_standing_endpoint_over(box, program, client):
     """Two instances take the place of one, and what only the old one needed is gone."""
     before = box.everything()
-    stagewire_in(box, "deploy", "--name", "grown", "--client", client)
+    program.run(box, "deploy", "--name", "grown", "--client", client)
 
-    updated = stagewire_in(
+    updated = program.run(
         box, "deploy", "--name", "grown", "--client", client, "--update", "--instance-count", "2"
     )
     sagemaker = box.client("sagemaker")
     (variant,) = sagemaker.describe_endpoint(EndpointName="grown")["ProductionVariants"]
     kept = [len(each) for each in box.everything()]
-    stagewire_in(box, "delete", "grown")
+    program.run(box, "delete", "grown")
 
     assert updated.returncode == 0, updated.stderr
     assert variant["CurrentInstanceCount"] == 2
@@ -90,15 +91,15 @@ def test_an_update_turns_a_standing_endpoint_over(box, stagewire_in, out, client
     assert box.everything() == before
 
 
-def test_another_endpoints_things_are_left_alone(box, stagewire_in):
+def test_another_endpoints_things_are_left_alone(box, program):
     """Of two deployments in one folder, delete takes one and not the bucket that both use."""
     before = box.everything()
     for name in ("left", "right"):
-        stagewire_in(box, "deploy", "--name", name, "--client", "boto3")
+        program.run(box, "deploy", "--name", name, "--client", "boto3")
 
-    deleted = stagewire_in(box, "delete", "left")
+    deleted = program.run(box, "delete", "left")
     state = box.client("sagemaker").describe_endpoint(EndpointName="right")["EndpointStatus"]
-    stagewire_in(box, "delete", "right")
+    program.run(box, "delete", "right")
 
     assert "is kept: right uses it" in deleted.stdout
     assert state == "InService"
@@ -135,14 +136,14 @@ def hasty_box(boxes):
         yield found
 
 
-def test_a_failed_deploy_tells_why_and_what_the_container_said(hasty_box, stagewire_in, out):
+def test_a_failed_deploy_tells_why_and_what_the_container_said(hasty_box, program):
     """FailureReason, the last lines of the container that failed and of no other, and no zero."""
     before = hasty_box.everything()
-    packed_anew(out / "predictor.tar.gz", lying)
+    packed_anew(program.out / "predictor.tar.gz", lying)
 
-    failed = stagewire_in(hasty_box, "deploy", "--name", "shells", "--client", "boto3")
+    failed = program.run(hasty_box, "deploy", "--name", "shells", "--client", "boto3")
     standing = hasty_box.everything()
-    deleted = stagewire_in(hasty_box, "delete", "shells")
+    deleted = program.run(hasty_box, "delete", "shells")
 
     assert failed.returncode == 1
     assert "shells is Failed; remove it with: stagewire delete shells" in failed.stderr
@@ -155,22 +156,22 @@ def test_a_failed_deploy_tells_why_and_what_the_container_said(hasty_box, stagew
     assert hasty_box.everything() == before
 
 
-def test_a_failed_update_leaves_what_served(box, stagewire_in, out):
+def test_a_failed_update_leaves_what_served(box, program):
     """The endpoint answers as before, the new model is gone, and the container's words are shown."""
-    stagewire_in(box, "deploy", "--name", "kept", "--client", "boto3")
+    program.run(box, "deploy", "--name", "kept", "--client", "boto3")
     before = box.everything()
-    packed_anew(out / "predictor.tar.gz", ending)
+    packed_anew(program.out / "predictor.tar.gz", ending)
 
-    failed = stagewire_in(box, "deploy", "--name", "kept", "--client", "boto3", "--update")
-    answer = box.run(*PROGRAM, "invoke", "kept", "-", input=row(out))
+    failed = program.run(box, "deploy", "--name", "kept", "--client", "boto3", "--update")
+    answers = program.predicted(box, "kept")
     after = box.everything()
-    stagewire_in(box, "delete", "kept")
+    program.run(box, "delete", "kept")
 
     assert failed.returncode == 1
     assert "was not updated and serves what it served" in failed.stderr
     assert "(exited with code 3)" in failed.stderr
     assert "the code has its last word" in failed.stderr.partition("kept-2/predictor:")[2]
-    assert 1 < float(answer.stdout) < 30
+    assert all(1 < each < 30 for each in answers)
     assert [names(each) for each in after] == [names(each) for each in before]
 
 
@@ -180,24 +181,24 @@ def names(listed):
 
 
 @pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1"}], ids=["plain", "colours"])
-def test_a_pipe_gets_lines_and_no_drawing(box, stagewire_in, environ):
+def test_a_pipe_gets_lines_and_no_drawing(box, program, environ):
     """Each step once, even where colours are forced, as notebooks do."""
-    deployed = stagewire_in(
+    deployed = program.run(
         box, "deploy", "--name", "piped", "--client", "boto3", environ=environ
     ).stdout.splitlines()
-    stagewire_in(box, "delete", "piped")
+    program.run(box, "delete", "piped")
 
     assert "uploading predictor.tar.gz: 100 %" in deployed
     assert not [line for line in deployed if "\x1b[?25l" in line or "\r" in line]
 
 
-def test_a_terminal_gets_a_live_line(box, out):
+def test_a_terminal_gets_a_live_line(box, program):
     """Its cursor is hidden while the state and its age are drawn over."""
-    words = ["deploy", "--name", "drawn", "--client", "boto3", "--out", str(out)]
+    words = ["deploy", "--name", "drawn", "--client", "boto3", "--out", str(program.out)]
     command = [*PROGRAM, "local", "run", "--port", str(box.port), "--", *PROGRAM, *words]
 
     code, drawn = on_a_terminal(command, {**box.environ, "TERM": "xterm"})
-    box.run(*PROGRAM, "delete", "drawn", "--out", out)
+    program.good(box, "delete", "drawn")
 
     assert code == 0, drawn
     assert "\x1b[?25l" in drawn

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from stagewire_pipeline.command import main
-from stagewire_pipeline.endpoint import Endpoint, address
+from stagewire_pipeline.endpoint import Endpoint, address, refusal
 from stagewire_pipeline.errors import EndpointError, RefusalError
 
 ROWS = [{"row": 1, "column": "size", "value": "abc", "reason": "is not a number"}]
@@ -78,6 +78,19 @@ def test_a_refusal_names_stage_status_and_cells(url):
 
     assert caught.value.refusal.rows == tuple(ROWS)
     assert caught.value.refusal.bad_rows == 3
+
+
+def test_a_refusal_that_the_platform_cut_off_keeps_its_whole_rows():
+    """Of OriginalMessage 2,048 characters come; the rows that are whole in them are shown."""
+    rows = [{**ROWS[0], "row": number} for number in range(100)]
+    error = {"message": "no", "stage": "featurizer", "bad_row_count": 3000, "rows": rows}
+    told = json.dumps({"error": error})[:2048]
+
+    found = refusal({"OriginalStatusCode": 422, "OriginalMessage": told, "Error": {}})
+
+    assert (found.stage, found.bad_rows) == ("featurizer", 3000)
+    assert found.rows == tuple(rows[: len(found.rows)])
+    assert len(found.rows) > 10
 
 
 def test_a_strangers_refusal_keeps_the_platforms_words(url):

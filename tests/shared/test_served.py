@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -166,3 +167,122 @@ def test_metrics_on_a_second_port(start):
     found = httpx.get(f"http://127.0.0.1:{port}/metrics")
 
     assert 'stagewire_requests_total{stage="stub",status="200"} 1.0' in found.text
+
+
+def test_a_warm_start_loads_in_the_background(start):
+    """After the first ready ping pandas, Arrow and the web app come without anybody's request."""
+    _, client = start(STAGEWIRE_START="warm")
+    wanted, end = {"fastapi", "pandas", "pyarrow"}, time.monotonic() + 60
+
+    until(client, 200)
+    while not wanted <= (
+        loaded := set(client.post("/invocations", content="x", headers=CSV).json())
+    ):
+        assert time.monotonic() < end, f"still without {wanted - loaded}"
+        time.sleep(0.02)
+
+
+WORKERS = """
+import os, pathlib, time
+
+base = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
+
+def wait(name):
+    while not (base / name).exists():
+        time.sleep(0.01)
+
+def mark(name):
+    with (base / name).open("a") as file:
+        file.write(f"{os.getpid()}\\n")
+
+def model_fn(model_dir):
+    try:
+        (base / "first").touch(exist_ok=False)
+    except FileExistsError:
+        mark("loading")
+        wait("go")
+    mark("loaded")
+
+def transform_fn(model, body, content_type, accept):
+    mark("entered")
+    wait(body)
+    return str(os.getpid()), "text/plain"
+"""
+
+
+def marks(path, count: int) -> list[int]:
+    """Wait until so many processes have left their mark; returns their ids."""
+    end = time.monotonic() + 60
+    while not path.exists() or len(path.read_text().splitlines()) < count:
+        assert time.monotonic() < end, f"{path.name} was not marked {count} times"
+        time.sleep(0.01)
+    return [int(line) for line in path.read_text().split()]
+
+
+def gone(pid: int) -> bool:
+    """Tell whether a process has ended, or is only not yet waited for."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_workers_are_ready_one_by_one_and_replaced_when_they_die(start, tmp_path):
+    """No ping is 503 after one was 200; a killed worker has a successor; SIGTERM ends them all."""
+    process, client = start(WORKERS, MODEL_SERVER_WORKERS="2")
+    url = client.base_url
+
+    until(client, 200)
+    (late,) = marks(tmp_path / "loading", 1)
+    pings = {httpx.get(f"{url}/ping").status_code for _ in range(30)}
+    (tmp_path / "go").touch()
+    first, second = marks(tmp_path / "loaded", 2)
+    os.kill(first, signal.SIGKILL)
+    third = marks(tmp_path / "loaded", 3)[2]
+    answer = httpx.post(f"{url}/invocations", content="go", headers=CSV, timeout=30)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+
+    assert pings == {200}
+    assert (second, len({first, second, third, process.pid})) == (late, 4)
+    assert int(answer.text) in {second, third}
+    assert process.returncode == 0
+    assert all(gone(pid) for pid in (first, second, third))
+
+
+def test_all_workers_answer_what_they_took_before_they_end(start, tmp_path):
+    """SIGTERM to the one process that the platform knows drains every worker."""
+    (tmp_path / "go").touch()
+    process, client = start(WORKERS, MODEL_SERVER_WORKERS="2", STAGEWIRE_THREADS="8")
+    url = f"{client.base_url}/invocations"
+
+    until(client, 200)
+    marks(tmp_path / "loaded", 2)
+    with ThreadPoolExecutor(8) as pool:
+        sent = [
+            pool.submit(httpx.post, url, content="finish", headers=CSV, timeout=60)
+            for _ in range(8)
+        ]
+        marks(tmp_path / "entered", 8)
+        process.send_signal(signal.SIGTERM)
+        (tmp_path / "finish").touch()
+        statuses = [future.result(60).status_code for future in sent]
+
+    assert statuses == [200] * 8
+    assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_workers_end_when_their_parent_is_killed(start, tmp_path):
+    """Nobody is left to hold the port."""
+    (tmp_path / "go").touch()
+    process, client = start(WORKERS, MODEL_SERVER_WORKERS="2")
+
+    until(client, 200)
+    workers = marks(tmp_path / "loaded", 2)
+    process.kill()
+    process.communicate(timeout=60)
+
+    assert all(gone(pid) for pid in workers)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -292,3 +293,80 @@ async def test_the_access_log_has_ids_and_no_payload(regressor, served, caplog):
     assert "123" not in orjson.dumps(record.fields).decode().replace(
         str(record.fields["seconds"]), ""
     )
+
+
+class Warmed:
+    """A model that can be warmed up, or fails at it."""
+
+    def __init__(self, error=None):
+        self.error, self.warmed = error, threading.Event()
+
+    def warm(self):
+        """Be warmed up."""
+        self.warmed.set()
+        if self.error:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("no library")])
+async def test_a_warm_start_waits_for_the_first_ready_ping(regressor, served, caplog, error):
+    """Then the web app is built and the model's own libraries loaded; what fails is only logged."""
+    service, client = served(regressor, warm=True)
+    service.stage = replace(regressor, model=Warmed(error))
+    built = []
+
+    async def web():
+        built.append(True)
+        raise ImportError
+
+    warming = asyncio.create_task(service.warm(web))
+    await asyncio.sleep(0)
+    before = list(built)
+    ping = await client.get("/ping")
+    await warming
+
+    assert (before, built, ping.status_code) == ([], [True], 200)
+    assert service.stage.model.warmed.is_set()
+    assert ("no library" in caplog.text) == (error is not None)
+    assert "cannot be built" in caplog.text
+
+
+async def test_a_request_that_waited_too_long_is_not_run(gate, served):
+    """What is cancelled while it waits for a thread never reaches the stage."""
+    stage, opened, entered = gate
+    service, client = served(stage, threads=1, reply_seconds=0.05)
+
+    sent = [client.post("/invocations", content=b"1\n", headers=CSV) for _ in range(3)]
+    statuses = [found.status_code for found in await asyncio.gather(*sent)]
+    opened.set()
+    service.pool.shutdown(wait=True)
+
+    assert statuses == [503, 503, 503]
+    assert entered.acquire(blocking=False)
+    assert not entered.acquire(blocking=False)
+
+
+async def test_metadata_shows_the_models_plan(regressor, served):
+    """What the model says of its plan; null for one that says nothing."""
+
+    class Described:
+        def describe(self):
+            return {"on": True}
+
+    service, client = served(regressor)
+    silent = (await client.get("/metadata")).json()["plan"]
+    service.stage = replace(regressor, model=Described())
+    told = (await client.get("/metadata")).json()["plan"]
+
+    assert (silent, told) == (None, {"on": True})
+
+
+async def test_metrics_of_several_workers_are_told_apart(regressor, served):
+    """Each counts for itself, so each line names the process."""
+    _, client = served(regressor, workers=2)
+
+    await client.post("/invocations", content=b"1,2\n", headers=CSV)
+    metrics = (await client.get("/metrics")).text
+
+    line = f'stagewire_requests_total{{stage="double",status="200",worker="{os.getpid()}"}} 1.0'
+    assert line in metrics

@@ -30,6 +30,9 @@ GOOD = [
     ("STAGEWIRE_START", "warm", "warm", True),
     ("STAGEWIRE_THREADS", "3", "threads", 3),
     ("STAGEWIRE_INLINE_BYTES", "0", "inline_bytes", 0),
+    ("STAGEWIRE_BATCH_ROWS", "0", "batch_rows", 0),
+    ("STAGEWIRE_BATCH_SECONDS", "0", "batch_seconds", 0.0),
+    ("STAGEWIRE_BATCH_SECONDS", "0.25", "batch_seconds", 0.25),
     ("STAGEWIRE_ACCESS_LOG", "true", "access_log", True),
     ("STAGEWIRE_PLAN", "off", "plan", False),
 ]
@@ -54,6 +57,8 @@ BAD = [
     ("STAGEWIRE_START", "hot"),
     ("STAGEWIRE_THREADS", "-2"),
     ("STAGEWIRE_INLINE_BYTES", "16k"),
+    ("STAGEWIRE_BATCH_ROWS", "many"),
+    ("STAGEWIRE_BATCH_SECONDS", "-0.1"),
     ("STAGEWIRE_ACCESS_LOG", "2"),
     ("STAGEWIRE_PLAN", "of"),
 ]
@@ -92,14 +97,21 @@ def test_a_metrics_port_is_one_of_the_safe_range():
         read({**ports, "STAGEWIRE_METRICS_PORT": "9100"})
 
 
+def test_a_metrics_port_cannot_be_shared_by_workers():
+    """Each worker counts for itself, and only one could have the port: said at the start."""
+    with pytest.raises(ConfigError, match=r"^STAGEWIRE_METRICS_PORT .* unset with 2 workers"):
+        read({"MODEL_SERVER_WORKERS": "2", "STAGEWIRE_METRICS_PORT": "9100"})
+
+
 def test_the_model_stands_below_the_base():
     """SAGEMAKER_BASE_DIR is the root of everything, /opt/ml by default."""
     assert Settings().model_dir == Path("/opt/ml/model")
 
 
 def test_threads_follow_the_cpu_quota():
-    """The pool has the size of the quota unless it is stated."""
+    """The pool has the size of the quota, shared among the workers, unless it is stated."""
     assert read({}).threads == cpus()
+    assert read({"MODEL_SERVER_WORKERS": "256"}).threads == 1
 
 
 @pytest.mark.parametrize(

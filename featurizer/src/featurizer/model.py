@@ -9,6 +9,7 @@ import numpy as np
 
 from featurizer.culprits import culprits
 from featurizer.features import dense
+from featurizer.rowwise import independent
 from stagewire.errors import LISTED_ROWS, BadRows
 from stagewire.table import Role, Table
 
@@ -37,6 +38,11 @@ class Featurizer:
     def describe(self) -> dict[str, Any]:
         """Return what `/metadata` shows: why no plan serves, and what that costs."""
         return {"plan": "off", **self.note}
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether each row's features depend on nothing but that row."""
+        return independent(self.transformer)
 
     def __call__(self, data: Table) -> NDArray[np.float64]:
         """Return the features, float64, shape (rows, features).

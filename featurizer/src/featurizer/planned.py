@@ -50,6 +50,10 @@ class Planned:
             "one_by_one": FEW if self.scalar else 0,
         }
 
+    def warm(self) -> None:
+        """Load scikit-learn's transformer, so that no request waits a second for it."""
+        _ = self.reference
+
     def __call__(self, data: Table) -> NDArray[np.float64]:
         """Return the features, float64, shape (rows, features).
 

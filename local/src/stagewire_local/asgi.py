@@ -27,26 +27,26 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self._headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope["headers"]
-        }
+        # Decoded when somebody asks: an SDK sends a dozen and few are looked at. By the rules of
+        # ASGI the names are in lower case.
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._whole = False
 
     def header(self, name: str) -> str | None:
         """Return a header's value, whatever the case of its name."""
-        return self._headers.get(name.lower())
+        value = self._headers.get(name.lower().encode())
+        return None if value is None else value.decode("latin-1")
 
     @property
     def waits(self) -> bool:
         """Tell whether the caller holds the body back until it is told to continue."""
-        return "expect" in self._headers and not self._whole
+        return b"expect" in self._headers and not self._whole
 
     async def body(self, *, limit: int) -> bytes:
         """Read the body. Raises BodyTooLargeError (before reading, if announced) or GoneError."""
-        announced = self._headers.get("content-length", "")
-        if announced.isdecimal():
+        announced = self._headers.get(b"content-length", b"")
+        if announced.isdigit():
             check(int(announced), limit=limit)
         chunks: list[bytes] = []
         size = 0

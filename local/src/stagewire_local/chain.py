@@ -5,17 +5,16 @@ Sources and what is assumed: docs/fidelity.md. Content types are opaque here, as
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from stagewire_local.client import Answer, Client, LateError, LostError, UnreachableError
-from stagewire_local.errors import ModelError, Origin, ServiceUnavailable
+from stagewire_local.errors import ModelError, Origin, RuntimeFault, ServiceUnavailable
 from stagewire_local.limits import MIB, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from stagewire_local.driver import Address
 
@@ -96,8 +95,12 @@ class Chain:
         """Pass all containers but the last; return what that one is to get. Raises as `invoke`."""
         for place in range(len(hops) - 1):
             answer = await self._ask(invocation, hops=hops, place=place, origin=origin)
-            content_type = answer.headers.get("content-type")
-            invocation = replace(invocation, body=answer.body, content_type=content_type)
+            invocation = Invocation(
+                body=answer.body,
+                content_type=answer.headers.get("content-type"),
+                accept=invocation.accept,
+                passed=invocation.passed,
+            )
         return invocation
 
     def headers(self, invocation: Invocation, *, last: bool) -> Mapping[str, str]:
@@ -118,7 +121,7 @@ class Chain:
         self, invocation: Invocation, *, hops: Sequence[Hop], place: int, origin: Origin
     ) -> Answer:
         hop, last = hops[place], place == len(hops) - 1
-        with faults(hop, origin=origin):
+        try:
             answer = await self.client.post(
                 hop.address,
                 "/invocations",
@@ -127,6 +130,8 @@ class Chain:
                 seconds=self.limits.reply_seconds,
                 limit=self.limits.body_bytes if last else self.limits.hop_bytes,
             )
+        except (UnreachableError, LateError, LostError) as error:
+            raise fault(error, hop=hop, origin=origin) from error
         if answer.status // 100 != SUCCESS:
             raise refused(answer.status, answer.body, hop=hop, origin=origin)
         if answer.size > len(answer.body):
@@ -151,17 +156,13 @@ class Chain:
         return ModelError.oversize(message, status=answer.status, origin=origin)
 
 
-@contextmanager
-def faults(hop: Hop, *, origin: Origin) -> Generator[None]:
+def fault(error: Exception, *, hop: Hop, origin: Origin) -> RuntimeFault:
     """Say in the platform's words what went wrong with a container's answer."""
-    try:
-        yield
-    except UnreachableError as error:
+    if isinstance(error, UnreachableError):
         message = f"Container {hop.hostname} of endpoint {origin.endpoint} is not reachable."
-        raise ServiceUnavailable(message) from error
-    except (LateError, LostError) as error:
-        text = (TIMED_OUT if isinstance(error, LateError) else LOST).format(name=hop.hostname)
-        raise ModelError.received(0, container=hop.hostname, text=text, origin=origin) from error
+        return ServiceUnavailable(message)
+    text = (TIMED_OUT if isinstance(error, LateError) else LOST).format(name=hop.hostname)
+    return ModelError.received(0, container=hop.hostname, text=text, origin=origin)
 
 
 def refused(status: int, body: bytes, *, hop: Hop, origin: Origin) -> ModelError:

@@ -35,6 +35,7 @@ from stagewire_local.metrics import Metrics
 from stagewire_local.monitoring import Monitoring
 from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
+from stagewire_local.pushed import Pushed
 from stagewire_local.registry import Registry, State
 from stagewire_local.runtime import Runtime
 from stagewire_local.serverless import Serverless
@@ -95,8 +96,8 @@ class Door:
         self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]
     ) -> bool:
         """Do what `run` does in a loop that runs already, until cancelled or signalled."""
-        own = await asyncio.to_thread(self._own, listener.getsockname()[1])
         clients, registry = Clients(reached(listener), region=self.region), Registry()
+        own = await asyncio.to_thread(self._own, listener.getsockname()[1], clients)
         cloud = CloudLogs(Cloud(), registry, region=self.region)
         async with Client() as client:
             health = Health(client=client, limits=self.limits)
@@ -159,11 +160,15 @@ class Door:
         )
         return Queues(inference, region=self.region, metrics=metrics)
 
-    def _own(self, port: int) -> Driver:
+    def _own(self, port: int, clients: Clients) -> Driver:
         """Make the driver of all images that are no URL. Raises EngineError."""
         if self.driver == "docker":
             return docker_setup.opened(
-                self.environ, door=f"door-{port}", ports=self.ports, limits=self.limits
+                self.environ,
+                door=f"door-{port}",
+                ports=self.ports,
+                limits=self.limits,
+                pushed=Pushed(clients),
             )
         return ProcessDriver(
             self.root,

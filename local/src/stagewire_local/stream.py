@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from stagewire_local import eventstream
-from stagewire_local.chain import LOST, SUCCESS, TIMED_OUT, faults, refused
-from stagewire_local.client import LateError, LostError
+from stagewire_local.chain import LOST, SUCCESS, TIMED_OUT, fault, refused
+from stagewire_local.client import LateError, LostError, UnreachableError
 from stagewire_local.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def opened(
         raise ServiceUnavailable(message)
     last = await chain.before(invocation, hops=hops, origin=origin)
     hop = hops[-1]
-    with faults(hop, origin=origin):
+    try:
         async with chain.client.stream(
             hop.address,
             "/invocations",
@@ -83,3 +83,5 @@ async def opened(
                 body = await stream.read(limit=chain.limits.body_bytes)
                 raise refused(stream.status, body, hop=hop, origin=origin)
             yield Streaming(stream, hop=hop)
+    except (UnreachableError, LateError, LostError) as error:
+        raise fault(error, hop=hop, origin=origin) from error

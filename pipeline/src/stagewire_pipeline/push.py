@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from stagewire_pipeline.errors import ImageError
 from stagewire_pipeline.layout import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from stagewire_pipeline.apply import Aws
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 DOCKER = "docker"
 # 48 bits of an image's digest, as Docker itself shows it.
 TAG_LETTERS = 12
+# The media types of Docker's image manifests, version 2.
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+CONFIG = "application/vnd.docker.container.image.v1+json"
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,8 @@ def push(
 ) -> dict[str, str]:
     """Push local images to the account's registry; return and record their URIs by stage.
 
-    `images` are local names by stage, `stagewire/STAGE:latest` where none is given. On this machine
-    there is no registry: the image gets the URI as a second name, by which the door finds it.
+    `images` are local names by stage, `stagewire/STAGE:latest` where none is given. This machine's
+    registry holds no layers: it is told the image's id, by which the door finds it in the engine.
 
     Raises:
         ImageError: no engine, no such image, or the registry refuses it.
@@ -94,25 +98,60 @@ def push(
     uris: dict[str, str] = {}
     for stage in STAGES:
         local = images.get(stage) or f"{pushed.REPOSITORY.format(stage=stage)}:latest"
+        found = identity(engine, local)
         place = repository(client, stage, say)
-        uri = f"{place}:{tag(engine, local)}"
-        if not aws.here:
-            login(client, engine, uri)
         # The content's own name is what is deployed; the other one is for people and notebooks.
-        for name in (uri, f"{place}:latest"):
-            engine.run("tag", local, name)
-            if not aws.here:
-                engine.follow("push", name, say=partial(_named, say, stage))
-        say(f"{stage}: {uri}")
-        uris[stage] = uri
+        tags = (found.removeprefix("sha256:")[:TAG_LETTERS], "latest")
+        if aws.here:
+            enter(client, stage, found, tags)
+        else:
+            send(
+                client,
+                engine,
+                local,
+                [f"{place}:{tag}" for tag in tags],
+                partial(say_of, say, stage),
+            )
+        uris[stage] = f"{place}:{tags[0]}"
+        say(f"{stage}: {uris[stage]}")
     pushed.write(out, target, uris)
     return uris
 
 
-def tag(engine: Engine, local: str) -> str:
-    """Name an image's content."""
+def identity(engine: Engine, local: str) -> str:
+    """Return an image's id, which is its content's digest."""
     found: list[dict[str, Any]] = json.loads(engine.run("image", "inspect", local))
-    return str(found[0]["Id"]).removeprefix("sha256:")[:TAG_LETTERS]
+    return str(found[0]["Id"])
+
+
+def send(
+    client: Any, engine: Engine, local: str, names: Sequence[str], say: Callable[[str], None]
+) -> None:
+    """Push an image under each of its names."""
+    login(client, engine, names[0])
+    for name in names:
+        engine.run("tag", local, name)
+        engine.follow("push", name, say=say)
+
+
+def enter(client: Any, stage: str, identity: str, tags: Iterable[str]) -> None:
+    """Enter an image into a registry without its layers: a manifest that names its id."""
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": {"mediaType": CONFIG, "digest": identity},
+        "layers": [],
+    }
+    for tag in tags:
+        with (
+            explained(f"entering {stage}:{tag} into ECR"),
+            suppress(client.exceptions.ImageAlreadyExistsException),
+        ):
+            client.put_image(
+                repositoryName=pushed.REPOSITORY.format(stage=stage),
+                imageManifest=json.dumps(manifest),
+                imageTag=tag,
+            )
 
 
 def repository(client: Any, stage: str, say: Callable[[str], None]) -> str:
@@ -136,5 +175,6 @@ def login(client: Any, engine: Engine, uri: str) -> None:
     engine.run("login", "--username", user, "--password-stdin", registry, said=password)
 
 
-def _named(say: Callable[[str], None], stage: str, line: str) -> None:
+def say_of(say: Callable[[str], None], stage: str, line: str) -> None:
+    """Say whose a line is."""
     say(f"{stage}: {line}")

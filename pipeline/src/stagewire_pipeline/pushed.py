@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from stagewire_pipeline.apply import explained
 from stagewire_pipeline.errors import DeployError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def image(out: Path, stage: str, target: Target, aws: Aws) -> str:
 
     """
     found = read(out).get(key(target), {}).get(stage)
-    if found:
+    if found and not (aws.here and forgotten(found, aws)):
         return found
     if aws.here:
         # A name as the platform's own; the door finds the local image, or needs none.
@@ -35,6 +36,21 @@ def image(out: Path, stage: str, target: Target, aws: Aws) -> str:
         f"no image of the stage {stage} is recorded for account {target.account} in "
         f"{target.region}; run: stagewire push --out {out}, or name it: --image {stage}=URI"
     )
+
+
+def forgotten(uri: str, aws: Aws) -> bool:
+    """Tell whether this machine, whose registry ends with it, was started anew since the push."""
+    repository, _, tag = uri.partition("/")[2].rpartition(":")
+    client = aws.client("ecr")
+    with explained(f"looking for {uri}"):
+        try:
+            client.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+        except (
+            client.exceptions.RepositoryNotFoundException,
+            client.exceptions.ImageNotFoundException,
+        ):
+            return True
+    return False
 
 
 def read(out: Path) -> dict[str, dict[str, str]]:

@@ -31,6 +31,8 @@ PAUSE_SECONDS = 0.25
 MOST_SECONDS = 10.0
 # As often as boto3 itself.
 FIRST_TRIES = 3
+# How AWS words a ModelError for a container that took longer than 60 s.
+TIMED_OUT = "invocation timed out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,8 @@ class Sender:
             return EndpointError(f"{where}: {error}")
         found = error.refusal
         if not found.rows:
-            return RefusalError(replace(found, message=f"{where}: {found.message}"))
+            hint = "; send less at once by --chunk" if TIMED_OUT in found.message else ""
+            return RefusalError(replace(found, message=f"{where}: {found.message}{hint}"))
         header = self._header(chunk, found)
         rows = tuple(self._row(chunk, row, header=header) for row in found.rows)
         message = f"{found.bad_rows:,} rows within {where} break the schema"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from shlex import quote
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
 CALL = """\
 import boto3
 
-runtime = boto3.client("sagemaker-runtime"{where})
+runtime = boto3.client(
+    "sagemaker-runtime"{where}
+)
 answer = runtime.invoke_endpoint(
     EndpointName="{name}", ContentType="text/csv", Body=open("{rows}", "rb")
 )
 print(answer["Body"].read().decode())"""
+
+HERE = """,
+    endpoint_url="{url}", aws_access_key_id="local", aws_secret_access_key="local","""
 
 
 @contextmanager
@@ -66,15 +72,22 @@ def deployed(console: Console, found: Outcome, out: Path) -> None:
     console.print(Text(f"The endpoint {entry.name} {how} (model {entry.version})."), soft_wrap=True)
     if state.status != "InService":
         return
-    rows = out / "test.csv"
-    where = f', region_name="{entry.target.region}"'
-    if entry.target.url:
-        where += f', endpoint_url="{entry.target.url}"'
+    rows, url = out / "test.csv", entry.target.url
+    shell, python = (
+        f"stagewire invoke {entry.name} {rows}",
+        f', region_name="{entry.target.region}"',
+    )
+    remove = f"stagewire delete {entry.name} --out {quote(str(out))}"
+    if url:
+        # Outside of `local run` nothing else leads there, and boto3 wants some credentials.
+        shell, remove = f"{shell} --endpoint-url {url}", f"AWS_ENDPOINT_URL={url} {remove}"
+        python += HERE.format(url=url)
     console.print("\nFrom a shell:\n")
-    console.print(Text(f"stagewire invoke {entry.name} {rows}"), soft_wrap=True)
+    console.print(Text(shell), soft_wrap=True)
     console.print("\nFrom Python:\n")
-    console.print(Text(CALL.format(where=where, name=entry.name, rows=rows)), soft_wrap=True)
-    console.print(f"\nRemove it: stagewire delete {entry.name} --out {out}", soft_wrap=True)
+    console.print(Text(CALL.format(where=python, name=entry.name, rows=rows)), soft_wrap=True)
+    console.print("\nRemove it:\n")
+    console.print(Text(remove), soft_wrap=True)
 
 
 def failed(console: Console, error: FailedError) -> None:

@@ -76,9 +76,9 @@ class Predictor:
         return self.scorer(features)
 
     def warm(self) -> None:
-        """Load XGBoost in the background, where a plan has spared it so far."""
+        """Load XGBoost, where a plan has spared it so far; returns when it is there."""
         if isinstance(self.scorer, Both):
-            self.scorer.warm()
+            self.scorer.warm().join()
 
 
 def load(model_dir: Path, *, planned: bool = True) -> Predictor:

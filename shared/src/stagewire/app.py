@@ -55,7 +55,8 @@ def build(service: Service) -> FastAPI:
     @app.get("/metrics", summary="Counts and times, for Prometheus")
     async def metrics() -> Response:
         return Response(
-            render(service.metrics, service.name), media_type="text/plain; version=0.0.4"
+            render(service.metrics, service.name, service.worker),
+            media_type="text/plain; version=0.0.4",
         )
 
     _document(app, service)

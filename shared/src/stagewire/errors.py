@@ -78,10 +78,11 @@ class StageError(Exception):
             "message": self.message,
             "stage": stage,
             "request_id": request_id,
-            "rows": [asdict(row) for row in self.rows[:LISTED_ROWS]],
         }
+        # Before the rows: the platform passes on 2,048 characters, and the count must be in them.
         if self.rows:
             error["bad_row_count"] = len({row.row for row in self.rows})
+        error["rows"] = [asdict(row) for row in self.rows[:LISTED_ROWS]]
         return {"error": error}
 
 

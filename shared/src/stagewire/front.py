@@ -64,6 +64,10 @@ class Front:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         loading = asyncio.create_task(self._start())
+        if self.service.settings.workers > 1:
+            # Any of them answers a ping: none listens before it is ready, so that no caller sees
+            # 200 and then 503.
+            await self.service.settled.wait()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         loading.cancel()
@@ -73,7 +77,7 @@ class Front:
     async def _start(self) -> None:
         await self.service.start()
         if self.service.settings.warm and self.service.stage is not None:
-            await self._web()
+            await self.service.warm(self._web)
 
     async def _web(self) -> App:
         if self.app is None:

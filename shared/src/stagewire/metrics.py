@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +24,9 @@ class Metrics:
     seconds: float = 0.0
     in_flight: int = 0
     queued: int = 0
+    batches: int = 0
+    batched_requests: int = 0
+    batched_rows: int = 0
 
     def observe(self, status: int, seconds: float) -> None:
         """Count one answered request."""
@@ -34,32 +37,52 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Collector:
-    """Shows the counts to prometheus_client, which is imported when `/metrics` is first asked."""
+    """Shows the counts to prometheus_client, which is imported when `/metrics` is first asked.
+
+    `worker` names the process where several answer on one port: each counts for itself, and a
+    scrape reaches one of them.
+    """
 
     metrics: Metrics
     stage: str
+    worker: str | None = None
 
     def collect(self) -> Iterable[Metric]:
         """Return the families of metrics."""
         from prometheus_client import core
 
+        counts = self.metrics
         requests = core.CounterMetricFamily(
-            "stagewire_requests", "Requests to /invocations.", labels=["stage", "status"]
+            "stagewire_requests", "Requests to /invocations.", labels=[*self._labels, "status"]
         )
-        for status, count in sorted(self.metrics.requests.items()):
-            requests.add_metric([self.stage, str(status)], count)
+        for status, count in sorted(counts.requests.items()):
+            requests.add_metric([*self._labels.values(), str(status)], count)
         seconds = core.HistogramMetricFamily(
-            "stagewire_request_seconds", "Time to answer.", labels=["stage"]
+            "stagewire_request_seconds", "Time to answer.", labels=[*self._labels]
         )
-        seconds.add_metric([self.stage], self._cumulative(), self.metrics.seconds)
+        seconds.add_metric([*self._labels.values()], self._cumulative(), counts.seconds)
         yield requests
         yield seconds
-        for name, value in (("in_flight", self.metrics.in_flight), ("queued", self.metrics.queued)):
-            gauge = core.GaugeMetricFamily(
-                f"stagewire_requests_{name}", f"Requests {name}.", labels=["stage"]
-            )
-            gauge.add_metric([self.stage], value)
-            yield gauge
+        for name, text, value in (
+            ("requests_in_flight", "Requests in_flight.", counts.in_flight),
+            ("requests_queued", "Requests queued.", counts.queued),
+        ):
+            yield self._add(core.GaugeMetricFamily, name, text, value)
+        for name, text, value in (
+            ("batches", "Computations for one or more requests.", counts.batches),
+            ("batched_requests", "Requests computed in batches.", counts.batched_requests),
+            ("batched_rows", "Rows computed in batches.", counts.batched_rows),
+        ):
+            yield self._add(core.CounterMetricFamily, name, text, value)
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return {"stage": self.stage, **({"worker": self.worker} if self.worker else {})}
+
+    def _add(self, kind: Any, name: str, text: str, value: float) -> Metric:
+        family: Metric = kind(f"stagewire_{name}", text, labels=[*self._labels])
+        kind.add_metric(family, [*self._labels.values()], value)
+        return family
 
     def _cumulative(self) -> list[tuple[str, float]]:
         total, found = 0, []
@@ -74,10 +97,10 @@ def core_bound(bound: float) -> str:
     return "+Inf" if bound == float("inf") else str(float(bound))
 
 
-def render(metrics: Metrics, stage: str) -> bytes:
+def render(metrics: Metrics, stage: str, worker: str | None = None) -> bytes:
     """Write the metrics in Prometheus' text form."""
     from prometheus_client import CollectorRegistry, generate_latest
 
     registry = CollectorRegistry()
-    registry.register(Collector(metrics, stage))
+    registry.register(Collector(metrics, stage, worker))
     return generate_latest(registry)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import sys
+import threading
+from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -24,6 +27,10 @@ _log = logging.getLogger(__name__)
 
 # Names the stage to worker processes, which share nothing with their parent but the environment.
 STAGE = "STAGEWIRE_STAGE"
+
+# A worker that its parent hears nothing of for so long is replaced. Reading a large model keeps it
+# silent for longer than the 5 s that uvicorn gives, and it would be killed again and again.
+_SILENT_SECONDS = 20
 
 
 def serve(name: str) -> int:
@@ -56,6 +63,7 @@ def serve(name: str) -> int:
         # Longer than any peer keeps an idle connection, so that the peer is the one to close it.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(DRAIN_SECONDS),
+        timeout_worker_healthcheck=_SILENT_SECONDS,
     )
     return 0
 
@@ -72,9 +80,17 @@ def application() -> Front:
     name = os.environ[STAGE]
     logs.start(name, found.log_level)
     service = Service(name, found)
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
     if found.metrics_port is not None:
         _expose(service, found)
     return Front(service, _web)
+
+
+def _follow(parent: int) -> None:
+    """End, drained, when the parent died without a word: an orphan would keep the port for ever."""
+    connection.wait([parent])
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _web(service: Service) -> FastAPI:

@@ -10,22 +10,25 @@ import asyncio
 import functools
 import gc
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from stagewire import loading
-from stagewire.errors import ArtifactError, Busy, DeadlineExceeded, NotReady
+from stagewire import loading, rowwise, warming
+from stagewire.batching import Batcher
+from stagewire.errors import ArtifactError, Busy, DeadlineExceeded, NotReady, StageError
 from stagewire.limits import QUEUE_PER_THREAD
 from stagewire.metrics import Metrics
+from stagewire.script import Context
+from stagewire.stage import failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from stagewire.script import Context
     from stagewire.settings import Settings
-    from stagewire.stage import Stage
+    from stagewire.stage import Stage, Steps
 
 _log = logging.getLogger(__name__)
 
@@ -55,12 +58,22 @@ class Service:
         self.pool = ThreadPoolExecutor(self.settings.threads, thread_name_prefix="stage")
         self.limit = self.settings.threads * QUEUE_PER_THREAD
         self.inline_bytes = 0
+        self.settled, self._asked = asyncio.Event(), asyncio.Event()
+        self.unbatched: str | None = str(self.state)
+        self.batch_rows = self.settings.batch_rows
+        self.batcher: Batcher | None = None
 
     async def start(self) -> None:
         """Load the stage in the pool, so that `/ping` answers 503 meanwhile instead of hanging."""
+        try:
+            await self._start()
+        finally:
+            self.settled.set()
+
+    async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            stage = await loop.run_in_executor(self.pool, self.load, self.name, self.settings)
+            stage = await loop.run_in_executor(self.pool, self._loaded)
         except Exception as error:  # noqa: BLE001 (whatever it is, /ping must be able to say it)
             self.state = State.REFUSED
             self.reason = str(error)
@@ -75,8 +88,26 @@ class Service:
         gc.freeze()
         if stage.manifest is None and not stage.script.user:
             _log.warning("%s has no manifest; it is served unchecked", self.settings.model_dir)
+        self.serve(stage)
+
+    def _loaded(self) -> Stage:
+        stage = self.load(self.name, self.settings)
+        self.unbatched = rowwise.objection(stage, self.settings)
+        if self.unbatched is None:
+            self.batch_rows = rowwise.bound(stage, self.settings)
+        return stage
+
+    def serve(self, stage: Stage) -> None:
+        """Answer with a stage from now on, in batches unless something speaks against it."""
         self.stage, self.state = stage, State.READY
         self.inline_bytes = min(self.settings.inline_bytes, stage.inline_bytes)
+        if self.unbatched is None:
+            self.batcher = Batcher(
+                functools.partial(stage.predict, context=Context("", "batch")),
+                self.pool,
+                self.metrics,
+                self.batch_rows,
+            )
 
     def ready(self) -> Stage:
         """Return the stage.
@@ -89,7 +120,20 @@ class Service:
             raise NotReady(
                 f"the stage is {self.state}" + (f": {self.reason}" if self.reason else "")
             )
+        self._asked.set()
         return self.stage
+
+    async def warm(self, web: Callable[[], Awaitable[object]]) -> None:
+        """Once somebody was told that the stage is ready, load in the background what it may need."""
+        await self._asked.wait()
+        try:
+            await web()
+        except Exception:  # noqa: BLE001 (who asks for it will be told)
+            _log.exception("the web app cannot be built")
+        await asyncio.to_thread(warming.warm, self.ready())
+        gc.collect()
+        gc.freeze()
+        _log.info("warm")
 
     async def answer(
         self, body: bytes, content_type: str, accept: str | None, context: Context
@@ -101,21 +145,23 @@ class Service:
 
         """
         stage = self.ready()
+        request = (body, content_type, accept, context)
         if len(body) <= self.inline_bytes:
-            return stage.answer(body, content_type, accept, context)
-        return await self._pooled(
-            functools.partial(stage.answer, body, content_type, accept, context)
-        )
-
-    async def _pooled(self, work: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
+            return stage.answer(*request)
         if self.metrics.queued >= self.limit:
             msg = f"{self.limit} requests are waiting already"
             raise Busy(msg)
+        if self.batcher is not None and len(body) <= self.settings.inline_bytes:
+            # Reading and writing few rows is cheap: only the computing leaves the loop.
+            return await self._bounded(_batched(self.batcher, stage.steps(*request), context))
+        work = self.pool.submit(stage.answer, *request)
+        # Giving up cancels work that still waits in the queue; what runs, runs to its end.
+        return await self._bounded(asyncio.wrap_future(work))
+
+    async def _bounded(self, work: Awaitable[tuple[bytes, str]]) -> tuple[bytes, str]:
         self.metrics.queued += 1
-        future = self.pool.submit(work)
         try:
-            # Giving up cancels work that still waits in the queue; what runs, runs to its end.
-            return await asyncio.wait_for(asyncio.wrap_future(future), self.settings.reply_seconds)
+            return await asyncio.wait_for(work, self.settings.reply_seconds)
         except TimeoutError:
             msg = f"the request took longer than {self.settings.reply_seconds:g} s"
             raise DeadlineExceeded(msg) from None
@@ -143,7 +189,41 @@ class Service:
             "hop": self.stage.hop_dtype if self.stage else None,
             "bad_rows": str(self.settings.policy),
             "inline_bytes": self.inline_bytes,
+            "workers": self.settings.workers,
             "threads": self.settings.threads,
             "body_bytes": self.settings.body_bytes,
+            "plan": self._plan(),
+            "batches": self._batches(),
             "manifest": manifest,
         }
+
+    @property
+    def worker(self) -> str | None:
+        """What tells this process from others on the same port, None where it is the only one."""
+        return str(os.getpid()) if self.settings.workers > 1 else None
+
+    def _plan(self) -> Any:
+        """Return what the model says of its plan: whether it serves, and why not."""
+        own = None if self.stage is None or self.stage.script.user else self.stage.model
+        describe = getattr(own, "describe", None)
+        return describe() if callable(describe) else None
+
+    def _batches(self) -> dict[str, Any]:
+        if self.batcher is None:
+            return {"on": False, "reason": self.unbatched}
+        return {
+            "on": True,
+            "rows_at_most": self.batcher.rows,
+            "batches": self.metrics.batches,
+            "requests": self.metrics.batched_requests,
+            "rows": self.metrics.batched_rows,
+        }
+
+
+async def _batched(batcher: Batcher, steps: Steps, context: Context) -> tuple[bytes, str]:
+    try:
+        return await batcher.answer(steps)
+    except StageError:
+        raise
+    except Exception as error:
+        raise failure(error, context) from error

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from stagewire.errors import ConfigError
-from stagewire.limits import BODY_BYTES, INLINE_BYTES, MIB, REPLY_SECONDS
+from stagewire.limits import (
+    BATCH_ROWS,
+    BATCH_SECONDS,
+    BODY_BYTES,
+    INLINE_BYTES,
+    MIB,
+    REPLY_SECONDS,
+)
 from stagewire.quota import cpus
 from stagewire.request import Policy
 
@@ -26,7 +33,8 @@ _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 class Settings:
     """What the deployment decides about a stage.
 
-    `body_bytes` in bytes, `reply_seconds` in seconds; `metrics_port` is None unless asked for.
+    `body_bytes` in bytes, `reply_seconds` and `batch_seconds` in seconds; `metrics_port` is None
+    unless asked for; `threads` are one worker's.
     """
 
     base: Path = Path("/opt/ml")
@@ -46,6 +54,8 @@ class Settings:
     warm: bool = False
     threads: int = 1
     inline_bytes: int = INLINE_BYTES
+    batch_rows: int = BATCH_ROWS
+    batch_seconds: float = BATCH_SECONDS
     access_log: bool = False
     plan: bool = True
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -66,15 +76,16 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     env = _Env(os.environ if environ is None else environ)
     safe_ports = env.ports("SAGEMAKER_SAFE_PORT_RANGE")
     port = env.integer("SAGEMAKER_BIND_TO_PORT", 8080, low=1, high=65535)
+    workers = env.first_integer("SAGEMAKER_MODEL_SERVER_WORKERS", "MODEL_SERVER_WORKERS")
     return Settings(
         base=Path(env.text("SAGEMAKER_BASE_DIR") or "/opt/ml"),
         host=env.text("STAGEWIRE_HOST") or "0.0.0.0",  # noqa: S104 (as above)
         port=port,
         safe_ports=safe_ports,
-        metrics_port=env.metrics_port(safe_ports, port),
+        metrics_port=env.metrics_port(safe_ports, port, workers),
         default_accept=env.text("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"),
         program=env.text("SAGEMAKER_PROGRAM"),
-        workers=env.first_integer("SAGEMAKER_MODEL_SERVER_WORKERS", "MODEL_SERVER_WORKERS"),
+        workers=workers,
         reply_seconds=env.number("MODEL_SERVER_TIMEOUT", REPLY_SECONDS),
         log_level=env.integer("SAGEMAKER_CONTAINER_LOG_LEVEL", 20, low=0, high=50),
         body_bytes=int(env.number("SAGEMAKER_MAX_PAYLOAD_IN_MB", BODY_BYTES / MIB) * MIB),
@@ -82,8 +93,10 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         policy=env.choice("STAGEWIRE_BAD_ROWS", {str(p): p for p in Policy}, default=Policy.FAIL),
         allow_skew=env.choice("STAGEWIRE_ALLOW_SKEW", _BOOLEANS, default=False),
         warm=env.choice("STAGEWIRE_START", {"lean": False, "warm": True}, default=False),
-        threads=env.integer("STAGEWIRE_THREADS", cpus(), low=1, high=256),
+        threads=env.integer("STAGEWIRE_THREADS", max(1, cpus() // workers), low=1, high=256),
         inline_bytes=env.integer("STAGEWIRE_INLINE_BYTES", INLINE_BYTES, low=0, high=BODY_BYTES),
+        batch_rows=env.integer("STAGEWIRE_BATCH_ROWS", BATCH_ROWS, low=0, high=1_000_000),
+        batch_seconds=env.number("STAGEWIRE_BATCH_SECONDS", BATCH_SECONDS, zero=True),
         access_log=env.choice("STAGEWIRE_ACCESS_LOG", _BOOLEANS, default=False),
         plan=env.choice("STAGEWIRE_PLAN", {"on": True, "off": False}, default=True),
         environ=env.environ,
@@ -107,7 +120,7 @@ class _Env:
             raise _bad(key, value, f"a whole number from {low} to {high}")
         return int(value)
 
-    def number(self, key: str, default: float) -> float:
+    def number(self, key: str, default: float, *, zero: bool = False) -> float:
         value = self.text(key)
         if value is None:
             return default
@@ -115,8 +128,8 @@ class _Env:
             number = float(value)
         except ValueError:
             number = math.nan
-        if not 0 < number < 1e6:  # noqa: PLR2004 (eleven days, or a terabyte: a slip, not a wish)
-            raise _bad(key, value, "a positive number")
+        if not (0 < number < 1e6 or (zero and number == 0)):  # noqa: PLR2004 (eleven days, or a terabyte: a slip, not a wish)
+            raise _bad(key, value, "a positive number" + (", or 0" if zero else ""))
         return number
 
     def choice(self, key: str, allowed: Mapping[str, T], *, default: T) -> T:
@@ -142,8 +155,11 @@ class _Env:
             raise _bad(key, value, "a range such as '21000-21999'")
         return range(int(found[1]), int(found[2]) + 1)
 
-    def metrics_port(self, safe: range | None, taken: int) -> int | None:
+    def metrics_port(self, safe: range | None, taken: int, workers: int) -> int | None:
         key = "STAGEWIRE_METRICS_PORT"
+        if (given := self.text(key)) and workers > 1:
+            # Each worker counts for itself, and only one of them could have the port.
+            raise _bad(key, given, f"unset with {workers} workers; /metrics names the worker")
         if self.text(key) == "auto":
             return next((p for p in safe or range(taken + 1, taken + 2) if p != taken), None)
         port = self.integer(key, 0, low=1, high=65535) or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stagewire import media
 from stagewire.answer import assemble
@@ -18,13 +18,15 @@ from stagewire.script import body_for, call
 from stagewire.table import Role, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from stagewire.answer import Answer
     from stagewire.lane import Lane
     from stagewire.manifest import Manifest
     from stagewire.schema import DType, Schema
     from stagewire.script import Context, Script
+
+    Steps: TypeAlias = Generator[Table, Table, tuple[bytes, str]]
 
 _log = logging.getLogger(__name__)
 
@@ -78,10 +80,7 @@ class Stage:
         except StageError:
             raise
         except Exception as error:
-            fields = {"request_id": context.request_id}
-            _log.exception("the stage's code failed", extra={"fields": fields})
-            msg = f"the stage's code failed with {type(error).__name__}; the log has request {context.request_id}"
-            raise StageFailed(msg) from error
+            raise failure(error, context) from error
 
     def _answer(
         self, body: bytes, content_type: str, accept: str | None, context: Context
@@ -94,6 +93,17 @@ class Stage:
             given = body_for(body, content_type)
             data = call(self.script.input_fn, given, content_type, context=context)
             return self._finish(data, content_type, accept, context)
+        table = self._decode(body, content_type, context)
+        if self.script.output_fn:
+            if table.errors:
+                # The user's own writer knows nothing of rows that are null.
+                raise refusal(table.errors, table.rows)
+            data = self.given(table.good())
+            return self._finish(data, content_type, accept, context)
+        table, found = self.run(table, context)
+        return self._encode(table, assemble(table, found, self.output), accept)
+
+    def _decode(self, body: bytes, content_type: str, context: Context) -> Table:
         table = decode(
             body,
             media.parse(content_type),
@@ -102,13 +112,18 @@ class Stage:
             policy=self.policy,
         )
         context.request_id = table.request.id
-        if self.script.output_fn:
-            if table.errors:
-                # The user's own writer knows nothing of rows that are null.
-                raise refusal(table.errors, table.rows)
-            data = self.given(table.good())
-            return self._finish(data, content_type, accept, context)
-        table, found = self.run(table, context)
+        return table
+
+    def steps(self, body: bytes, content_type: str, accept: str | None, context: Context) -> Steps:
+        """Answer where others compute: gives good rows, and is sent their results or thrown BadRows.
+
+        Only for a stage of ours, which brings no functions to read and write with.
+
+        Raises:
+            StageError: any refusal.
+
+        """
+        table, found = yield from self._apart(self._decode(body, content_type, context))
         return self._encode(table, assemble(table, found, self.output), accept)
 
     def _finish(
@@ -138,10 +153,25 @@ class Stage:
             BadRows: rows are bad and the policy is `fail`; names every one of them.
 
         """
+        steps = self._apart(table)
+        try:
+            good = next(steps)
+            while True:
+                try:
+                    found = self.predict(good, context)
+                except BadRows as error:
+                    good = steps.throw(error)
+                else:
+                    good = steps.send(found)
+        except StopIteration as end:
+            done: tuple[Table, Table] = end.value
+            return done
+
+    def _apart(self, table: Table) -> Generator[Table, Table, tuple[Table, Table]]:
         while True:
             good = table.good()
             try:
-                found = self.predict(good, context) if good.rows else empty(self.output)
+                found = (yield good) if good.rows else empty(self.output)
                 bad = unfit(good, found)
             except BadRows as error:
                 if not error.rows:
@@ -179,6 +209,14 @@ class Stage:
         """Give a user's function what the toolkit would: JSON where nothing is asked."""
         wanted = (accept or "*/*").strip()
         return (self.default_accept or media.JSON) if wanted == "*/*" else wanted
+
+
+def failure(error: Exception, context: Context) -> StageFailed:
+    """Log what the stage's own code raised; returns what the caller is told."""
+    fields = {"request_id": context.request_id}
+    _log.error("the stage's code failed", exc_info=error, extra={"fields": fields})
+    msg = f"the stage's code failed with {type(error).__name__}; the log has request {context.request_id}"
+    return StageFailed(msg)
 
 
 def _typed(found: Any, accept: str) -> tuple[bytes, str]:
