@@ -166,8 +166,8 @@ def test_a_container_that_dies_is_replaced_and_no_request_hangs(machine, endpoin
 
     assert (error["Error"]["Code"], error["OriginalStatusCode"]) == ("ModelError", 0)
     assert codes <= {"ModelError", "ServiceUnavailable"}
-    assert healed["served"] < first["served"] + 1000
-    assert healed["name"] == "a"
+    # The one that died would count on: its third request.
+    assert healed["served"] < first["served"] + 2
 
 
 def test_a_deleted_endpoint_is_unknown(machine, sagemaker, caller):

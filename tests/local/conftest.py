@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -269,9 +271,7 @@ class Box:
 def box(tmp_path_factory):
     """SageMaker on this machine, empty, as `stagewire local up` starts it: one for all tests."""
     environment = installed(tmp_path_factory.mktemp("box"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
+    number = free()
     words = ["up", f"--port={number}", "--start-seconds=20"]
     process = subprocess.Popen(
         [sys.executable, "-m", "stagewire_local", *words],
@@ -294,6 +294,16 @@ def box(tmp_path_factory):
 @pytest.fixture
 def port():
     """Give a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free()
+
+
+def free():
+    """Find a free port that no outgoing connection of this machine will take meanwhile.
+
+    Those are at 32768 and above; containers of doors are at 21000 to 21999.
+    """
+    while True:
+        number = random.randrange(22000, 32000)  # noqa: S311 -- only unlike another run's
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", number))
+            return number

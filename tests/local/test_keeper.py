@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from stagewire_local.client import Client
+from stagewire_local.configs import plan
 from stagewire_local.driver import ContainerSpec
 from stagewire_local.fixed import FixedDriver
 from stagewire_local.health import Health
@@ -54,3 +55,21 @@ async def test_a_stream_or_an_asynchronous_request_has_its_own(kept):
 
     assert during is not None
     assert variant.instances[0].hops() is None
+
+
+async def test_a_variant_may_give_its_containers_another_time_to_start(stubs, stub):
+    """ContainerStartupHealthCheckTimeoutInSeconds, in the place of the door's own."""
+    [one] = stubs(stub(ping=503))
+    model = {"PrimaryContainer": {"Image": one.url}}
+    variant = {
+        "VariantName": "v1",
+        "InstanceType": "ml.m5.large",
+        "ContainerStartupHealthCheckTimeoutInSeconds": 0.1,
+    }
+
+    async with Client() as client:
+        health = Health(client=client, limits=Limits())
+        keeper = Keeper(FixedDriver(), health=health, limits=Limits())
+        reason = await keeper.start([plan(variant, model=model).variant(lambda: "pipe-1")])
+
+    assert "(/ping answers 503 0.1 s after the start)" in reason

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from stagewire_local.async_inference import Inference
     from stagewire_local.async_ticket import Ticket
     from stagewire_local.chain import Hop
-    from stagewire_local.registry import Endpoint
+    from stagewire_local.metrics import Metrics
+    from stagewire_local.registry import Endpoint, Instance
 
 # How soon a request that waits for a healthy instance, or for its end, is looked at again when
 # nothing else has happened: nobody tells the queue of either.
@@ -32,8 +33,12 @@ log = logging.getLogger("stagewire.local.async")
 class Queue:
     """The requests that wait for one endpoint."""
 
-    def __init__(self, endpoint: Endpoint, *, inference: Inference, region: str) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, inference: Inference, region: str, metrics: Metrics | None
+    ) -> None:
         self.endpoint = endpoint
+        self._metrics = metrics
+        self._running = 0
         self._inference = inference
         self._origin = Origin(endpoint=endpoint.name, region=region)
         self._waiting: deque[Ticket] = deque()
@@ -44,9 +49,20 @@ class Queue:
     def put(self, ticket: Ticket) -> None:
         """Take a request in."""
         self._waiting.append(ticket)
+        self.measure()
         self._changed.set()
         if self._dispatcher is None or self._dispatcher.done():
             self._dispatcher = asyncio.create_task(self._dispatch())
+
+    def measure(self) -> None:
+        """Note how many requests are here, waiting or in containers, and whether nobody takes them."""
+        able = [each for each in self._instances() if each.hops() is not None]
+        size = len(self._waiting) + self._running
+        self._note(
+            ApproximateBacklogSize=size,
+            ApproximateBacklogSizePerInstance=size / max(1, len(able)),
+            HasBacklogWithoutCapacity=bool(size and not able),
+        )
 
     def greet(self) -> None:
         """Send the platform's test message to the endpoint's topics, in the background."""
@@ -82,6 +98,7 @@ class Queue:
             self._waiting = deque(each for each in self._waiting if not each.expired(moment))
         for ticket in late:
             self.endpoint.errors += 1
+            self._note(self.endpoint.variants[0].name, ExpiredRequests=1)
             self._spawn(self._inference.expire(ticket, origin=self._origin))
 
     def _begin(self, ticket: Ticket) -> bool:
@@ -99,10 +116,32 @@ class Queue:
         longest = ticket.timeout * len(instance.containers)
         alone = replace(variant, instances=[instance])
         hops = lease.enter_context(alone.lease(seconds=longest))
-        self._spawn(self._run(ticket, hops=hops, lease=lease))
+        self._running += 1
+        self._spawn(self._run(ticket, variant.name, hops=hops, lease=lease))
         return True
 
-    async def _run(self, ticket: Ticket, *, hops: list[Hop], lease: ExitStack) -> None:
+    def _instances(self) -> list[Instance]:
+        return [each for variant in self.endpoint.variants for each in variant.instances]
+
+    def _note(self, variant: str | None = None, /, **values: float) -> None:
+        if self._metrics is not None:
+            self._metrics.add(values, endpoint=self.endpoint.name, variant=variant)
+
+    def _done(self, ticket: Ticket, variant: str, *, waited: float, good: bool) -> None:
+        whole = (self._inference.clock() - ticket.received).total_seconds()
+        self._note(
+            variant,
+            # AWS's own spelling, with three s.
+            InvocationsProcesssed=1,
+            InvocationFailures=not good,
+            TimeInBacklog=waited * 1e6,
+            TotalProcessingTime=whole * 1e6,
+        )
+
+    async def _run(
+        self, ticket: Ticket, variant: str, *, hops: list[Hop], lease: ExitStack
+    ) -> None:
+        waited = (self._inference.clock() - ticket.received).total_seconds()
         try:
             with lease:
                 good = await self._inference.run(ticket, hops=hops, origin=self._origin)
@@ -112,7 +151,10 @@ class Queue:
             self._wake()
         else:
             self.endpoint.errors += not good
+            self._done(ticket, variant, waited=waited, good=good)
             self._changed.set()
+        finally:
+            self._running -= 1
 
     def _wake(self) -> None:
         if self._dispatcher is None or self._dispatcher.done():
@@ -137,8 +179,11 @@ class Queue:
 class Queues:
     """The queues of all endpoints, made when the first request comes."""
 
-    def __init__(self, inference: Inference, *, region: str = "us-east-1") -> None:
+    def __init__(
+        self, inference: Inference, *, region: str = "us-east-1", metrics: Metrics | None = None
+    ) -> None:
         self.inference = inference
+        self._metrics = metrics
         self._region = region
         self._queues: dict[str, Queue] = {}
 
@@ -146,7 +191,9 @@ class Queues:
         """Find the queue of an endpoint; one made anew under an old name has a new queue."""
         found = self._queues.get(endpoint.name)
         if found is None or found.endpoint is not endpoint:
-            found = Queue(endpoint, inference=self.inference, region=self._region)
+            found = Queue(
+                endpoint, inference=self.inference, region=self._region, metrics=self._metrics
+            )
             self._queues[endpoint.name] = found
         return found
 
@@ -154,6 +201,12 @@ class Queues:
         """Send a test message to the topics of an endpoint that was made or changed, if any."""
         if AsyncConfig.of(endpoint.settings) is not None:
             self.of(endpoint).greet()
+
+    def measure(self) -> None:
+        """Note the size of each queue whose endpoint is there."""
+        for queue in self._queues.values():
+            if queue.endpoint.state is not State.DELETING:
+                queue.measure()
 
     async def close(self) -> None:
         """Close all queues."""

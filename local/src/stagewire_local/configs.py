@@ -104,11 +104,7 @@ def plan(variant: Mapping[str, Any], *, model: Mapping[str, Any]) -> Plan:
     """Plan one variant; a serverless one is one instance that can rest."""
     return Plan(
         name=variant["VariantName"],
-        specs=models.specs(
-            model,
-            instance_type=variant.get("InstanceType"),
-            memory_mb=(variant.get("ServerlessConfig") or {}).get("MemorySizeInMB"),
-        ),
+        specs=models.specs(model, variant=variant),
         count=variant.get("InitialInstanceCount", 1),
         weight=float(variant.get("InitialVariantWeight", 1)),
         direct=models.direct(model),

@@ -31,6 +31,8 @@ from stagewire_local.health import Health
 from stagewire_local.host import Host
 from stagewire_local.limits import Limits
 from stagewire_local.logs import Logs
+from stagewire_local.metrics import Metrics
+from stagewire_local.monitoring import Monitoring
 from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
 from stagewire_local.pushed import Pushed
@@ -100,7 +102,8 @@ class Door:
         async with Client() as client:
             health = Health(client=client, limits=self.limits)
             chain = Chain(client=client, limits=self.limits, hop_accept=self.hop_accept)
-            queues = self._queues(chain, clients=clients)
+            metrics = Metrics(clock=now)
+            queues = self._queues(chain, clients=clients, metrics=metrics)
             host = Host(registry, health=health, limits=self.limits, told=queues.greet)
             source = Source(self.root / "data", client=lambda: clients.of("s3"))
             fleet = Fleet(own, fixed=FixedDriver(), source=source)
@@ -111,11 +114,20 @@ class Door:
                 driver=fleet,
                 source=source,
             )
-            runtime = self._runtime(registry, chain=chain, host=host, queues=queues)
+            runtime = Runtime(
+                registry,
+                chain=chain,
+                region=self.region,
+                about={"pid": os.getpid(), "region": self.region},
+                queues=queues,
+                serverless=Serverless(host, limits=self.limits),
+                metrics=metrics,
+            )
+            monitored = Monitoring(cloud, metrics=metrics, queues=queues, clients=clients)
             box = Box(
                 runtime=runtime,
                 control=ControlPlane(actions),
-                cloud=cloud,
+                cloud=monitored,
                 logs=Logs(registry),
             )
             server = uvicorn.Server(config(box))
@@ -139,24 +151,14 @@ class Door:
                 clients.close()
                 cloud.close()
 
-    def _queues(self, chain: Chain, *, clients: Clients) -> Queues:
+    def _queues(self, chain: Chain, *, clients: Clients, metrics: Metrics) -> Queues:
         inference = Inference(
             chain=chain,
             objects=S3Objects(clients),
             topics=SnsTopics(clients),
             clock=self.clock,
         )
-        return Queues(inference, region=self.region)
-
-    def _runtime(self, registry: Registry, *, chain: Chain, host: Host, queues: Queues) -> Runtime:
-        return Runtime(
-            registry,
-            chain=chain,
-            region=self.region,
-            about={"pid": os.getpid(), "region": self.region},
-            queues=queues,
-            serverless=Serverless(host, limits=self.limits),
-        )
+        return Queues(inference, region=self.region, metrics=metrics)
 
     def _own(self, port: int, clients: Clients) -> Driver:
         """Make the driver of all images that are no URL. Raises EngineError."""

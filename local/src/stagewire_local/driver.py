@@ -30,7 +30,8 @@ class ContainerSpec:
     `model_data` is a local model.tar.gz, `model_url` where it is to come from and `model_form` what
     is there; `instance` groups the containers that share a host, and `siblings` are the hostnames of all of them in order, its own among them (none: it is alone).
     `instance_type` is the platform's, for drivers that can limit cpu and memory; `memory_mb` is a
-    serverless variant's, which has none.
+    serverless variant's, which has none. `start_seconds` is how long it may take to pass its ping,
+    if not as long as any.
     """
 
     hostname: str
@@ -43,6 +44,7 @@ class ContainerSpec:
     siblings: tuple[str, ...] = ()
     instance_type: str | None = None
     memory_mb: int | None = None
+    start_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -28,16 +28,22 @@ class Health:
     client: Client
     limits: Limits
 
-    async def ready(self, address: Address, *, driver: Driver, name: str) -> str | None:
-        """Wait until the container passes a ping; return None then, else what went wrong."""
+    async def ready(
+        self, address: Address, *, driver: Driver, name: str, seconds: float | None = None
+    ) -> str | None:
+        """Wait until the container passes a ping; return None then, else what went wrong.
+
+        It has `seconds` for that, or as long as any container.
+        """
+        window = self.limits.start_seconds if seconds is None else seconds
         death = asyncio.create_task(driver.died(address))
         loop = asyncio.get_running_loop()
         began = reminded = loop.time()
         try:
             while (status := await self._ping(address)) != HTTPStatus.OK:
                 answer = "does not answer" if status is None else f"answers {status}"
-                if loop.time() - began > self.limits.start_seconds:
-                    return f"/ping {answer} {self.limits.start_seconds:g} s after the start"
+                if loop.time() - began > window:
+                    return f"/ping {answer} {window:g} s after the start"
                 if loop.time() - reminded > REMIND_SECONDS:
                     reminded = loop.time()
                     log.warning("%s is not ready: /ping %s", name, answer)

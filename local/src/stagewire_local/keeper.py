@@ -126,7 +126,12 @@ class Keeper:
         except StartError as error:
             container.trouble = str(error)
             raise LaunchError(container.trouble) from error
-        trouble = await self._health.ready(container.address, driver=driver, name=named(container))
+        trouble = await self._health.ready(
+            container.address,
+            driver=driver,
+            name=named(container),
+            seconds=container.spec.start_seconds,
+        )
         if trouble is not None:
             container.trouble = trouble
             container.last_lines = driver.logs(container.address)[-LAST_LINES:]

@@ -128,9 +128,10 @@ def form(container: Mapping[str, Any]) -> Form:
 
 
 def specs(
-    model: Mapping[str, Any], *, instance_type: str | None, memory_mb: int | None = None
+    model: Mapping[str, Any], *, variant: Mapping[str, Any] | None = None
 ) -> list[ContainerSpec]:
-    """Make what a driver starts of a model's containers."""
+    """Make what a driver starts of a model's containers, for a variant of such a size."""
+    variant = variant or {}
     found = containers(model)
     alone = bool(model.get("PrimaryContainer")) or len(found) == 1
     return [
@@ -141,8 +142,9 @@ def specs(
             environment=dict(each.get("Environment") or {}),
             model_url=url(each),
             model_form=form(each),
-            instance_type=instance_type,
-            memory_mb=memory_mb,
+            instance_type=variant.get("InstanceType"),
+            memory_mb=(variant.get("ServerlessConfig") or {}).get("MemorySizeInMB"),
+            start_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds"),
         )
         for place, each in enumerate(found, 1)
     ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from stagewire_local import eventstream, stream
 from stagewire_local.async_config import AsyncConfig
 from stagewire_local.async_ticket import ticket
 from stagewire_local.chain import Invocation
-from stagewire_local.errors import Origin, ValidationError
+from stagewire_local.errors import ModelError, Origin, RuntimeFault, ValidationError
 from stagewire_local.headers import ASYNC, FRESH, PLAIN, PREFIX, STREAM, VARIANT, options, told
 from stagewire_local.serverless import within
 from stagewire_local.sessions import Sessions
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from stagewire_local.async_queue import Queues
     from stagewire_local.chain import Chain, Hop
     from stagewire_local.headers import Names, Options
-    from stagewire_local.registry import Endpoint
+    from stagewire_local.metrics import Metrics
+    from stagewire_local.registry import Endpoint, Variant
     from stagewire_local.serverless import Serverless
 
 Lines = dict[str, str | None]
@@ -42,7 +44,7 @@ class Seat:
 class Operations:
     """InvokeEndpoint in its three forms, over endpoints that are found already."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what it is made of, each by its name
         self,
         chain: Chain,
         *,
@@ -50,12 +52,14 @@ class Operations:
         queues: Queues | None,
         serverless: Serverless | None,
         sessions: Sessions | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._chain = chain
         self._region = region
         self._queues = queues
         self._serverless = serverless
         self._sessions = sessions or Sessions()
+        self._metrics = metrics
 
     async def invoke(
         self, endpoint: Endpoint, request: Request, headers: Lines
@@ -133,6 +137,7 @@ class Operations:
         self, endpoint: Endpoint, request: Request, *, said: Options, streams: bool = False
     ) -> AsyncGenerator[Seat]:
         """Read the body and find it a place, on an instance that is awake."""
+        began = perf_counter()
         home = None
         if said.session not in {None, FRESH}:
             home = self._sessions.home(endpoint, str(said.session))
@@ -153,8 +158,31 @@ class Operations:
             if streams:
                 before = len(variant.instances[0].containers) - 1
                 seconds = limits.stream_seconds + before * limits.reply_seconds
-            with (home or variant).lease(said.target, seconds=seconds) as hops:
+            lease = (home or variant).lease(said.target, seconds=seconds)
+            with lease as hops, self._metered(endpoint, variant, began=began):
                 yield Seat(chain=chain, hops=hops, variant=variant.name, invocation=invocation)
+
+    @contextmanager
+    def _metered(self, endpoint: Endpoint, variant: Variant, *, began: float) -> Generator[None]:
+        """Count a request that has found its place, and the time that its containers take."""
+        if self._metrics is None:
+            yield
+            return
+        asked, status = perf_counter(), 200
+        try:
+            yield
+        except RuntimeFault as fault:
+            status = fault.original if isinstance(fault, ModelError) else fault.status
+            raise
+        finally:
+            self._metrics.invoked(
+                endpoint.name,
+                variant.name,
+                status=status,
+                share=1 / max(1, len(variant.instances)),
+                model=perf_counter() - asked,
+                other=asked - began,
+            )
 
 
 @contextmanager

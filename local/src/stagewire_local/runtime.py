@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stagewire_local.asgi import Receive, Scope, Send
     from stagewire_local.async_queue import Queues
     from stagewire_local.chain import Chain
+    from stagewire_local.metrics import Metrics
     from stagewire_local.registry import Registry
     from stagewire_local.serverless import Serverless
 
@@ -47,9 +48,12 @@ class Runtime:
         about: Mapping[str, Any] | None = None,
         queues: Queues | None = None,
         serverless: Serverless | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._registry = registry
-        self._operations = Operations(chain, region=region, queues=queues, serverless=serverless)
+        self._operations = Operations(
+            chain, region=region, queues=queues, serverless=serverless, metrics=metrics
+        )
         self._about = dict(about or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
