@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "answer.h"
+#include "tally.h"
 
 struct stage { int port; const char *path, *ping; };
 struct wire { int fd, reused; struct answer answer; };
@@ -34,22 +35,12 @@ static const char *type;
 static int poller, over;
 static double opens, closes;
 static struct answer expected;
-static double *took[5]; /* chains, the two hops, pings of the two stages; milliseconds */
-static long counts[5], rooms[5], all, errors, different, retries;
+static long all, errors, different, retries;
 
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static void note(int what, double seconds) {
-  if (counts[what] == rooms[what]) {
-    rooms[what] = rooms[what] ? rooms[what] * 2 : 4096;
-    took[what] = realloc(took[what], (size_t)rooms[what] * sizeof(double));
-    if (!took[what]) { perror("load: memory"); exit(2); }
-  }
-  took[what][counts[what]++] = seconds * 1e3;
 }
 
 static struct wire *wire_of(struct client *c) { return &c->wires[c->hop]; }
@@ -169,22 +160,6 @@ static void pull(struct client *c) {
     if (whole == 1) { done(c); return; }
     if (whole < 0 || got <= 0) { fail(c, got < 0 ? strerror(errno) : "the answer breaks off"); c->busy = 0; if (c->pinger < 0) begin(c); return; }
   }
-}
-
-static int rising(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static void print(int what, const char *name) {
-  double *t = took[what], sum = 0;
-  long n = counts[what];
-  for (long i = 0; i < n; i++) sum += t[i];
-  if (n) qsort(t, (size_t)n, sizeof *t, rising);
-  printf("\"%s\": {\"count\": %ld", name, n);
-  if (n) printf(", \"mean\": %.4f, \"p10\": %.4f, \"p50\": %.4f, \"p90\": %.4f, \"p99\": %.4f, \"max\": %.4f", sum / (double)n,
-                t[(n - 1) / 10], t[(n - 1) / 2], t[(n - 1) * 9 / 10], t[(long)((double)(n - 1) * 0.99)], t[n - 1]);
-  printf("}, ");
 }
 
 static struct stage stage_of(char *text) { /* port/path,ping */

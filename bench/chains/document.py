@@ -103,7 +103,7 @@ def _cell(figures: Figures, where: Cell) -> str:
             shown = [_short(value) for value in told[:4]] + [f"{told[4] or 0:.0%}"]
             rows.append([name, *shown])
     head = ["", "p50 ms", "p99 ms", "chains/s", "CPU ms a chain", "generator's core"]
-    title = f"**{where.rows:,} row{'s' if where.rows > 1 else ''}, {clients}**\n"
+    title = f"**{_rows(where.rows)}, {clients}**\n"
     return title + "\n" + _grid(head, rows) if rows else ""
 
 
@@ -155,7 +155,7 @@ def _profiles(figures: Figures) -> str:
     ]
     for each in found:
         for which, told in zip(("featurizer", "predictor"), each["stages"], strict=True):
-            title = f"{which}, {each['rows']:,} rows: {told['answer']:,.0f} us without the profiler"
+            title = f"{which}, {_rows(each['rows'])}: {told['answer']:,.0f} us without the profiler"
             parts.append(
                 "\n".join([f"    {title}", *(f"    {line}" for line in told["profile"])]) + "\n"
             )
@@ -185,6 +185,10 @@ def _contenders(figures: Figures) -> str:
 
 def _alt(name: str) -> str:
     return TITLES[name][0] if name in TITLES else "Where the time of one request goes"
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' if count > 1 else ''}"
 
 
 def _short(value: float | None) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
-from chains import container
+from chains import container, sources
 from chains.absent import Absent
 from chains.places import BIN, BUILD, CONTENDERS, ROOT, STAGES
 
@@ -82,11 +81,7 @@ def _lock(name: str) -> Path:
 
 def _wanted(name: str) -> str:
     """Return what an environment depends on, as one digest."""
-    digest = hashlib.sha256(_lock(name).read_bytes())
-    for room in ROOMS.get(name, ()):
-        for path in sorted((ROOT / room / "src").rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return sources.digest(ROOMS.get(name, ()), _lock(name))
 
 
 def _build(folder: Path, name: str) -> None:

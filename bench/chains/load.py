@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chains.server import Chain
 
 PROGRAM: Final = BUILD / "load"
-SOURCES: Final = (BENCH / "load.c", BENCH / "answer.h")
+SOURCES: Final = (BENCH / "load.c", BENCH / "answer.h", BENCH / "tally.h")
 # What it may print in total before it is taken for stuck, beyond its own times.
 GRACE_SECONDS: Final = 180
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chains.places import BIN, BUILD, DATA, STAGES
+from chains import sources
+from chains.places import BIN, BUILD, DATA, ROOT, STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 
 def make() -> None:
-    """Train and package, unless it was done, and write the others' files and the reference."""
-    out = BUILD / "models" / "trained"
-    for step in ("train", "package"):
-        subprocess.run([BIN / "stagewire", step, "--out", out], check=True, capture_output=True)
-    seen, stamp = (out / "package.json").read_text(), BUILD / "models" / "made"
-    if stamp.is_file() and stamp.read_text() == seen:
+    """Train and package, unless it was done by this code, and write the others' files and the reference."""
+    out, stamp = BUILD / "models" / "trained", BUILD / "models" / "made"
+    wanted = sources.digest(("shared", *STAGES, "pipeline"), DATA)
+    if stamp.is_file() and stamp.read_text() == wanted:
         return
+    shutil.rmtree(out, ignore_errors=True)
+    for step in ("train", "package"):
+        subprocess.run(
+            [BIN / "stagewire", step, "--out", out], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+        )
     for stage in STAGES:
         folder = home("packaged", stage) / "model"
         shutil.rmtree(folder, ignore_errors=True)
@@ -34,7 +38,7 @@ def make() -> None:
         with tarfile.open(out / f"{stage}.tar.gz") as archive:
             archive.extractall(folder, filter="data")
     _plain(out)
-    stamp.write_text(seen)
+    stamp.write_text(wanted)
 
 
 def home(kind: str, stage: str) -> Path:

@@ -25,7 +25,13 @@ COLOURS: Final = {
     "litserve": "#7a5195",
     "bentoml": "#8c8c00",
 }
-SHADES: Final = ("#0072b2", "#56b4e9", "#cc79a7", "#999999", "#8c8c00", "#7a5195", "#009e73")
+# As many as the most parts that a bar has.
+SHADES: Final = (
+    *("#0072b2", "#56b4e9", "#e69f00", "#f0e442", "#009e73"),
+    *("#cc79a7", "#7a5195", "#b0703c", "#999999", "#8c8c00"),
+)
+# Values that lie beside each other on an axis this often at most are its ticks themselves.
+TICKS: Final = 11
 STYLE: Final = "font-family='sans-serif' font-size='12' fill='#222'"
 
 
@@ -48,7 +54,9 @@ class Axis:
         return self.begin + share * (self.end - self.begin)
 
     def ticks(self) -> list[float]:
-        """Return the powers of ten that lie on the axis, and 2 and 5 of them where there are few."""
+        """Return the values if they are few, else powers of ten, and 2 and 5 of them where those are few."""
+        if self.begin < self.end and len(set(self.values)) <= TICKS:
+            return sorted(set(self.values))
         decades = range(math.floor(self.low), math.ceil(self.high) + 1)
         steps = (1,) if self.high - self.low > 2 else (1, 2, 5)  # noqa: PLR2004 (decades)
         found = [step * 10.0**power for power in decades for step in steps]

@@ -14,6 +14,8 @@ UNITS: Final = {"small": " MiB", "large": " MiB", "ready": " s", "ping": " ms"}
 
 def text(verdicts: Sequence[Verdict]) -> str:
     """Lay verdicts out, one a line."""
+    if not verdicts:
+        return "nothing is measured yet that a gate judges"
     rows = [("figure", "against", "median", "rounds", "gate", "goal", "")]
     rows += [_line(each) for each in verdicts]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
