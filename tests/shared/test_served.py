@@ -72,7 +72,7 @@ def start(tmp_path):
 
 def until(client: httpx.Client, status: int) -> httpx.Response:
     """Ask /ping until it has a status; nothing tells when another process listens."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90  # a machine may be busy
     while True:
         try:
             found = client.get("/ping")

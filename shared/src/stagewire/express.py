@@ -34,12 +34,26 @@ class Express(HttpToolsProtocol):
         if self.parts is not None:
             self._usual_way()
 
+    def on_message_begin(self) -> None:
+        """Begin a request; the scope that uvicorn makes here is made where it is needed."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
     def on_headers_complete(self) -> None:
         """Wait for the body, where the short cut may be taken."""
         if self._plain():
             self.parts = []
         else:
-            super().on_headers_complete()
+            self._begin()
+
+    def _begin(self) -> None:
+        """Do what uvicorn would have done by now."""
+        url, headers, expected = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expected
+        self.headers += headers  # in place: the scope holds this list
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body."""
@@ -91,6 +105,6 @@ class Express(HttpToolsProtocol):
     def _usual_way(self) -> None:
         """Begin as uvicorn would have when the headers were there."""
         parts, self.parts = self.parts or [], None
-        super().on_headers_complete()
+        self._begin()
         for part in parts:
             super().on_body(part)

@@ -97,8 +97,12 @@ def unfit(data: Table, found: Table) -> list[RowError]:
 
 def single(values: Array) -> NDArray[np.float32] | None:
     """Cast to float32, C-ordered; None when a value is not finite there, unless it is missing."""
-    with np.errstate(over="ignore"):
-        cast: NDArray[np.float32] = np.ascontiguousarray(values, dtype=np.float32)
+    cast: NDArray[np.float32]
+    if values.dtype == np.float32:
+        cast = np.ascontiguousarray(values)
+    else:
+        with np.errstate(over="ignore"):
+            cast = np.ascontiguousarray(values, dtype=np.float32)
     # As bytes: any() takes three times as long for few values.
     return None if b"\1" in np.isinf(cast).tobytes() else cast
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stagewire import media
-from stagewire.errors import ArtifactError, Malformed
+from stagewire.errors import ArtifactError, Malformed, StageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -173,3 +173,22 @@ def body_for(body: bytes, content_type: str) -> str | bytes:
     except UnicodeDecodeError as error:
         msg = f"the body is not utf-8: {error.reason} at offset {error.start}"
         raise Malformed(msg) from None
+
+
+def typed(found: Any, accept: str) -> tuple[bytes, str]:
+    """Read what a user's function returned: a body, or a body with its content type.
+
+    Raises:
+        StageFailed: neither text nor bytes, or a content type that no header can carry.
+
+    """
+    body, content_type = found if isinstance(found, tuple) and len(found) == 2 else (found, accept)  # noqa: PLR2004 (a pair)
+    if isinstance(body, str):
+        body = body.encode()
+    if not isinstance(body, bytes | bytearray | memoryview):
+        msg = f"the stage's code returned {type(body).__name__} where text or bytes are wanted"
+        raise StageFailed(msg)
+    if not str(content_type).isascii():
+        msg = f"the stage's code returned the content type {content_type!r}"
+        raise StageFailed(msg)
+    return bytes(body), str(content_type)

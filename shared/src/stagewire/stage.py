@@ -14,7 +14,7 @@ from stagewire.errors import BadRows, CallerError, StageError, StageFailed
 from stagewire.lane import lane
 from stagewire.request import Origin, Policy, Request
 from stagewire.results import empty, results, unfit
-from stagewire.script import body_for, call
+from stagewire.script import body_for, call, typed
 from stagewire.table import Role, Table
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Stage:
         if self.script.transform_fn:
             wanted = self._user_accept(accept)
             arguments = (self.model, body_for(body, content_type), content_type, wanted)
-            return _typed(call(self.script.transform_fn, *arguments, context=context), wanted)
+            return typed(call(self.script.transform_fn, *arguments, context=context), wanted)
         if self.script.input_fn:
             given = body_for(body, content_type)
             data = call(self.script.input_fn, given, content_type, context=context)
@@ -142,7 +142,7 @@ class Stage:
         found = call(self.script.predict_fn, data, self.model, context=context)
         if self.script.output_fn:
             wanted = self._user_accept(accept)
-            return _typed(call(self.script.output_fn, found, wanted, context=context), wanted)
+            return typed(call(self.script.output_fn, found, wanted, context=context), wanted)
         rows = len(found)
         request = Request(context.request_id, _ORIGINS.get(_name(content_type), Origin.CSV))
         table = Table((), rows, request)
@@ -223,20 +223,6 @@ def failure(error: Exception, context: Context) -> StageFailed:
     _log.error("the stage's code failed", exc_info=error, extra={"fields": fields})
     msg = f"the stage's code failed with {type(error).__name__}; the log has request {context.request_id}"
     return StageFailed(msg)
-
-
-def _typed(found: Any, accept: str) -> tuple[bytes, str]:
-    """Read what a user's function returned: a body, or a body with its content type."""
-    body, content_type = found if isinstance(found, tuple) and len(found) == 2 else (found, accept)  # noqa: PLR2004 (a pair)
-    if isinstance(body, str):
-        body = body.encode()
-    if not isinstance(body, bytes | bytearray | memoryview):
-        msg = f"the stage's code returned {type(body).__name__} where text or bytes are wanted"
-        raise StageFailed(msg)
-    if not str(content_type).isascii():
-        msg = f"the stage's code returned the content type {content_type!r}"
-        raise StageFailed(msg)
-    return bytes(body), str(content_type)
 
 
 def _name(content_type: str) -> str:

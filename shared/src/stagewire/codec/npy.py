@@ -105,7 +105,7 @@ def _view(body: bytes, start: int, shape: tuple[int, ...], dtype: Any, *, fortra
         return np.empty(shape, dtype)
     flat = np.frombuffer(body, dtype=dtype, count=count, offset=start)
     array = flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 
 def dump(array: Array) -> bytes:

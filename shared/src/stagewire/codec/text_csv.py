@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from stagewire.codec.cells import quote, texts
+from stagewire.codec.cells import numbers, quote, texts
 from stagewire.codec.charset import UTF8, text
 from stagewire.codec.plain_csv import plain
 from stagewire.errors import Malformed
@@ -120,7 +120,15 @@ def block(matrix: Array) -> bytes:
 def document(columns: Sequence[Column], *, header: bool) -> bytes:
     """Write columns as lines."""
     if len(columns) == 1 and not header:
-        return "".join(f"{cell}\n" for cell in texts(columns[0])).encode()
+        return _one(columns[0])
     lines: Iterable[str] = map(",".join, zip(*(texts(column) for column in columns), strict=True))
     first = [",".join(quote(column.name) for column in columns)] if header else []
     return "".join(f"{line}\n" for line in [*first, *lines]).encode()
+
+
+def _one(column: Column) -> bytes:
+    """Write one column without its name, a cell a line."""
+    values = column.values
+    if len(values) and isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
+        return numbers(column.name, values).replace(b",", b"\n") + b"\n"
+    return "".join(f"{cell}\n" for cell in texts(column)).encode()
