@@ -53,8 +53,9 @@ def page(results: Results, plots: Sequence[str]) -> str:
 GATES: Final = """Ratios are taken round by round; shown are the median and the range of the rounds. Two containers, CSV in
 and out. Of a figure a stage, the worse stage's. `peers` stands for the best of MLServer, LitServe and BentoML, named.
 """
-RESOURCES: Final = """PSS of a stage's processes in MiB (featurizer / predictor), after 1-row requests of 8 clients and after
-10,000-row ones; seconds from the process's start to its first 200; what the environment or the image takes on disk;
+RESOURCES: Final = """PSS of a stage's processes in MiB (featurizer / predictor), after 1-row requests of 64 clients and after
+10,000-row ones of 8 (a page that several processes of this machine share, such as the interpreter's, counts in parts; the
+containers share none); seconds from the process's start to its first 200; what the environment or the image takes on disk;
 `/ping` p99 and the longest wait in ms while 64 clients send 1,000 rows (a ping that was not answered at the end counts as
 long as it had waited).
 """
