@@ -38,7 +38,7 @@ def note(results: Results) -> None:
     """
     measured = sources.digest(("shared", *STAGES), BENCH / "load.c")
     for each in results.of(kind="facts"):
-        if each["sources"] != measured:
+        if each.get("sources") != measured:
             msg = f"{results.path} holds measurements of other code: --fresh forgets them, --into names another file"
             raise Absent(msg)
         return
