@@ -66,6 +66,10 @@ The load generator (`bench/load.c`) plays the platform: it posts to the first co
 the answer to the second, N clients in a closed loop, connections kept alive, on the same cores as the chain. CPU is that of
 the stages' processes and their children, a chain. Early stopping's surplus trees are cut off the others' model, whose
 libraries would use them. OMP_NUM_THREADS=1 is set where it helps the contender; the classic pair as published has it not.
+The peers' stages call scikit-learn on a DataFrame and XGBoost by its scikit-learn interface; MLServer takes CSV by a custom
+endpoint, LitServe and BentoML speak JSON, whose answer is the next request. Starts are with a warm page cache, `docker run`
+included for the containers, one stage after the other. Our two stages have an environment each, as in their images; a rival's
+two share one, which spares it memory.
 """
 
 
