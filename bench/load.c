@@ -132,7 +132,7 @@ static void done(struct client *c) {
   if (a->close) hang_up(wire_of(c));
   c->busy = 0;
   if (a->status != 200) { fail(c, "refused"); if (c->pinger < 0) begin(c); return; }
-  if (c->pinger >= 0) { if (counts_in) note(3 + c->pinger, end - c->begun); return; }
+  if (c->pinger >= 0) { if (end >= opens) note(3 + c->pinger, end - c->begun); return; }
   if (counts_in) note(1 + c->hop, end - c->sent);
   if (c->hop == 0) { c->hop = 1; ask(c); return; }
   all++;
@@ -199,7 +199,7 @@ static void run(struct client *clients, int count, double rhythm) {
     }
   }
   /* A ping that nobody answered counts with what it has waited so far. */
-  for (int i = 0; i < count; i++) if (clients[i].pinger >= 0 && clients[i].busy && clients[i].begun >= opens) note(3 + clients[i].pinger, now() - clients[i].begun);
+  for (int i = 0; i < count; i++) if (clients[i].pinger >= 0 && clients[i].busy) note(3 + clients[i].pinger, now() - clients[i].begun);
 }
 
 int main(int argc, char **argv) {

@@ -100,7 +100,9 @@ def under_load(
 ) -> None:
     """Do the phases for which all chains are up."""
     cells = tuple(map(cell, asked.cells.split(","))) if asked.cells else HEADLINE
-    measure.warm(chains, {each.rows for each in cells}, results)
+    # Every size that will be measured: whoever cannot answer it is told of before the time is spent.
+    sizes = {each.rows for each in (*cells, *(MATRIX if "matrix" in phases else ()))}
+    measure.warm(chains, sizes, results)
     if "headline" in phases:
         rounds, factor = range(asked.rounds), asked.factor * (0.5 if asked.quick else 1.0)
         measure.throughput(chains, cells, rounds, results, factor=factor)

@@ -53,8 +53,9 @@ def page(results: Results, plots: Sequence[str]) -> str:
 GATES: Final = """Ratios are taken round by round; shown are the median and the range of the rounds. Two containers, CSV in
 and out. Of a figure a stage, the worse stage's. `peers` stands for the best of MLServer, LitServe and BentoML, named.
 """
-RESOURCES: Final = """PSS of a stage's processes in MiB (featurizer / predictor), after 1-row requests of 8 clients and after
-10,000-row ones; seconds from the process's start to its first 200; what the environment or the image takes on disk;
+RESOURCES: Final = """PSS of a stage's processes in MiB (featurizer / predictor), after 1-row requests of 64 clients and after
+10,000-row ones of 8 (a page that several processes of this machine share, such as the interpreter's, counts in parts; the
+containers share none); seconds from the process's start to its first 200; what the environment or the image takes on disk;
 `/ping` p99 and the longest wait in ms while 64 clients send 1,000 rows (a ping that was not answered at the end counts as
 long as it had waited).
 """
@@ -65,6 +66,10 @@ The load generator (`bench/load.c`) plays the platform: it posts to the first co
 the answer to the second, N clients in a closed loop, connections kept alive, on the same cores as the chain. CPU is that of
 the stages' processes and their children, a chain. Early stopping's surplus trees are cut off the others' model, whose
 libraries would use them. OMP_NUM_THREADS=1 is set where it helps the contender; the classic pair as published has it not.
+The peers' stages call scikit-learn on a DataFrame and XGBoost by its scikit-learn interface; MLServer takes CSV by a custom
+endpoint, LitServe and BentoML speak JSON, whose answer is the next request. Starts are with a warm page cache, `docker run`
+included for the containers, one stage after the other. Our two stages have an environment each, as in their images; a rival's
+two share one, which spares it memory.
 """
 
 

@@ -11,8 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from chains import models
-from chains.places import ROOT
+from chains import models, sources
+from chains.absent import Absent
+from chains.places import BENCH, ROOT, STAGES
 
 if TYPE_CHECKING:
     from chains.results import Results
@@ -29,8 +30,17 @@ LIBRARIES: Final = (
 
 
 def note(results: Results) -> None:
-    """Write the facts down, once a file of measurements."""
-    if results.has(kind="facts"):
+    """Write the facts down, once a file of measurements.
+
+    Raises:
+        Absent: the file holds measurements of other code.
+
+    """
+    measured = sources.digest(("shared", *STAGES), BENCH / "load.c")
+    for each in results.of(kind="facts"):
+        if each.get("sources") != measured:
+            msg = f"{results.path} holds measurements of other code: --fresh forgets them, --into names another file"
+            raise Absent(msg)
         return
     results.add(
         kind="facts",
@@ -46,6 +56,7 @@ def note(results: Results) -> None:
         libraries={name: version(name) for name in LIBRARIES},
         load=os.getloadavg()[0],
         model=models.facts(),
+        sources=measured,
     )
 
 

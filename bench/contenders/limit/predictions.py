@@ -40,7 +40,8 @@ def load(model_dir: str) -> Callable[[bytes], bytes]:
             found = plan(features)
         else:
             found = booster().inplace_predict(features, iteration_range=iterations)
-        text = orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
+        # The plan hands out a view into its sums, and orjson takes whole arrays only.
+        text = orjson.dumps(np.ascontiguousarray(found), option=orjson.OPT_SERIALIZE_NUMPY)
         return text[1:-1].replace(b",", b"\n")
 
     return predictions
