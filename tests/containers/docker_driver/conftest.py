@@ -188,8 +188,9 @@ def ask(client):
 
     async def post(address, body=b"x", **headers):
         lines = {name.replace("_", "-"): value for name, value in headers.items()}
-        url = f"{address.url}/invocations"
-        answer = await client.post(url, body, headers=lines, seconds=30, limit=2**20)
+        answer = await client.post(
+            address, "/invocations", body, headers=lines, seconds=30, limit=2**20
+        )
         return answer.body.decode()
 
     return post
