@@ -130,7 +130,7 @@ def test_a_stream_that_takes_too_long_is_a_model_stream_error(box, plan, runtime
     """The platform gives 8 minutes; the error names the container."""
     pieces = Pieces(b"one", b"never")
     pieces.gates[0].set()
-    url = box(plan(stub(behave=pieces)), limits=Limits(start_seconds=20, stream_seconds=0.5)).url
+    url = box(plan(stub(behave=pieces)), limits=Limits(start_seconds=20, stream_seconds=2)).url
 
     response = runtime(url).invoke_endpoint_with_response_stream(EndpointName="pipe", Body=b"x")
     read = chunks(response)
