@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,10 @@ settings.register_profile("stagewire", deadline=None)
 # The same examples in each run, so that CI blames the change and not the draw.
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "stagewire")
+
+# A run in the background of a shell script has Ctrl-C ignored, and so would have every program that
+# is interrupted here; a handler of our own is not handed down, and theirs is the system's again.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
