@@ -90,9 +90,7 @@ def test_every_module_of_the_room_imports_and_no_other_room_is_there(engine, ima
 @EVERY
 def test_nothing_that_builds_is_left(engine, images, room):
     """No compiler, no cache of pip, no sources of the build."""
-    look = (
-        "ls -d /build /backend /wheels ~/.cache /var/cache/pip /tmp/* 2>/dev/null; which gcc cc g++ make; true"
-    )
+    look = "ls -d /build /backend /wheels ~/.cache /var/cache/pip /tmp/* 2>/dev/null; which gcc cc g++ make; true"
 
     out = engine.containers.run(images[room], ["-c", look], entrypoint="sh", remove=True)
 
