@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from predictor.booster import load
+from predictor.dense import Dense
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import xgboost as xgb
     from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ class Engine:
     path: Path
     signature: Signature
     _booster: xgb.Booster | None = None
+    _dense: Dense | None = None
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -49,9 +50,12 @@ class Engine:
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return XGBoost's own numbers, float32, shape (rows,) or (rows, classes).
 
-        In place, without a DMatrix: it is safe and lock-free from several threads.
+        Without a DMatrix: it is safe and lock-free from several threads.
+
+        Raises:
+            ArtifactError: XGBoost cannot read the file.
+
         """
-        raw: NDArray[np.float32] = self.booster.inplace_predict(
-            features, iteration_range=self.signature.iterations, missing=np.nan
-        )
-        return raw
+        if self._dense is None:
+            self._dense = Dense(self.booster, self.signature.iterations)
+        return self._dense(features)
