@@ -1,3 +1,4 @@
+import asyncio
 import json
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from featurizer.training import train
 from stagewire import loading, manifest
 from stagewire.compiling import compile_model
 from stagewire.errors import BadRows, ConfigError
+from stagewire.offload import Offload
 from stagewire.settings import Settings
 from stagewire.table import Column, Role, Table, objects
 from stagewire.testing import ask
@@ -224,6 +226,11 @@ def test_numbers_beyond_the_plan_go_to_scikit_learn(tmp_path):
     ):
         model(table)
 
+    async def on_the_loop():
+        with pytest.raises(Offload):
+            model(table)
+
+    asyncio.run(on_the_loop())
     assert record["proven"]
     assert [row.row for row in refused.value.rows] == [1]
     assert "infinity" in refused.value.rows[0].reason

@@ -236,6 +236,31 @@ async def test_a_full_queue_is_503_and_ping_still_answers(gate, served):
     assert (service.metrics.queued, service.metrics.in_flight) == (0, 0)
 
 
+@pytest.mark.parametrize("stated", [True, False])
+async def test_bodies_that_wait_are_bounded_in_bytes(gate, served, stated):
+    """Beyond so many bytes in work the caller is told to come back, however the body is sent."""
+    stage, opened, entered = gate
+    service, client = served(stage, threads=1, body_bytes=1000)
+    service.store.limit = 1000
+
+    async def pieces():
+        yield b"1\n" * 200
+        yield b"1\n" * 100
+
+    waiting = asyncio.create_task(client.post("/invocations", content=b"1\n" * 250, headers=CSV))
+    await asyncio.to_thread(entered.acquire)
+    body = b"1\n" * 300 if stated else pieces()
+    busy = await client.post("/invocations", content=body, headers=CSV)
+    small = asyncio.create_task(client.post("/invocations", content=b"1\n", headers=CSV))
+    opened.set()
+    answers = [(await each).status_code for each in (waiting, small)]
+    alone = await client.post("/invocations", content=b"1\n" * 500, headers=CSV)
+
+    assert "500 bytes" in checked(busy, 503, "busy")
+    assert answers == [200, 200]
+    assert (alone.status_code, service.store.held) == (200, 0)
+
+
 async def test_a_request_over_its_time_is_503(gate, served):
     """The server's timeout ends the wait with a reason."""
     stage, _, _ = gate

@@ -81,6 +81,18 @@ def test_requests_one_after_the_other(server):
     assert [STATUS.match(each)[1] for each in wanted] == [b"200", b"406", b"200", b"200"]
 
 
+def test_a_larger_body_alone_and_in_a_crowd(server):
+    """On the loop when nothing else is in work, in the pool otherwise: the same bytes."""
+    row = server.csv[0].encode() + b"\n"
+    large = request(server, body=row * (40_000 // len(row)))
+    alone = exchange(server, large)
+
+    in_one = exchange(server, large * 4, answers=4)
+
+    assert STATUS.match(alone)[1] == b"200"
+    assert complete(in_one) == [alone] * 4
+
+
 def test_what_is_no_plain_post_is_answered_too(server):
     """Chunks, a connection to be closed, HTTP/1.0 and 100-continue give the same body."""
     wanted = complete(exchange(server, request(server)))[0].partition(b"\r\n\r\n")[2]

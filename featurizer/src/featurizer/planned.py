@@ -12,6 +12,7 @@ from featurizer.plan.run import Outlier
 from featurizer.plan.scalar import scalar
 from stagewire.codec.plain_csv import FEW
 from stagewire.limits import INLINE_BYTES
+from stagewire.offload import off_loop
 from stagewire.table import Role
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Planned:
 
         Raises:
             BadRows: an encoder refuses rows; names every one.
+            Offload: scikit-learn is needed, and this is the event loop.
 
         """
         if data.rows == 0:
@@ -66,6 +68,7 @@ class Planned:
         try:
             return self.plan(self._columns(data), data.rows)
         except Outlier:
+            off_loop()  # scikit-learn takes a second to load, and then 4 ms a request
             return self.reference(data)
 
     @cached_property

@@ -14,6 +14,7 @@ from stagewire import __version__
 from stagewire.codec import CODECS
 from stagewire.errors import CallerError, MethodNotAllowed, NotFound, StageError
 from stagewire.limits import MIB
+from stagewire.metadata import describe
 from stagewire.metrics import render
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def build(service: Service) -> FastAPI:
         "/metadata", summary="State, schemas, plan, batches, and what the artifact was made with"
     )
     async def metadata() -> dict[str, Any]:
-        return service.describe()
+        return describe(service)
 
     @app.get("/execution-parameters", summary="What batch transform should send")
     async def execution_parameters() -> dict[str, Any]:

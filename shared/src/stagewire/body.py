@@ -1,26 +1,78 @@
-"""A request's body as ASGI brings it, never more of it than the limit."""
+"""A request's body as ASGI brings it, never more of it than the limit, and of all together neither."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
-from stagewire.errors import TooLarge
+from stagewire.errors import Busy, TooLarge
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from stagewire.front import Receive
     from stagewire.headers import Headers
 
 
-async def read(receive: Receive, headers: Headers, limit: int) -> bytes | None:
+@dataclass(slots=True)
+class Store:
+    """The bytes of the bodies that are being read or waiting for an answer, and how many may be."""
+
+    limit: int
+    held: int = 0
+
+
+class Share:
+    """One request's part of a store, given back at its end."""
+
+    __slots__ = ("held", "store")
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.held = 0
+
+    def take(self, size: int) -> None:
+        """Take more of the store.
+
+        Raises:
+            Busy: others hold too much of it. Who is alone may hold any body.
+
+        """
+        store = self.store
+        others = store.held - self.held
+        if others and store.held + size > store.limit:
+            msg = (
+                f"requests with {others} bytes are in work already, and {store.limit} are the limit"
+            )
+            raise Busy(msg)
+        self.held += size
+        store.held += size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.store.held -= self.held
+
+
+async def read(receive: Receive, headers: Headers, limit: int, share: Share) -> bytes | None:
     """Read a request's body, None when the client left.
 
     Raises:
         TooLarge: it is over the limit; told from Content-Length before a byte is read.
+        Busy: with the bodies of others it is more than may be held; told as early.
 
     """
     stated = headers.raw.get(b"content-length", b"")
-    if stated.isdigit() and int(stated) > limit:
-        raise _too_large(int(stated), limit)
+    if stated.isdigit():
+        if int(stated) > limit:
+            raise _too_large(int(stated), limit)
+        share.take(int(stated))
     message = await receive()
     if message["type"] == "http.disconnect":
         return None
@@ -29,10 +81,10 @@ async def read(receive: Receive, headers: Headers, limit: int) -> bytes | None:
         raise _too_large(len(body), limit)
     if not message.get("more_body"):
         return body
-    return await _rest(receive, body, limit)
+    return await _rest(receive, body, limit, share)
 
 
-async def _rest(receive: Receive, first: bytes, limit: int) -> bytes | None:
+async def _rest(receive: Receive, first: bytes, limit: int, share: Share) -> bytes | None:
     chunks, size, more = [first], len(first), True
     while more:
         message = await receive()
@@ -42,6 +94,8 @@ async def _rest(receive: Receive, first: bytes, limit: int) -> bytes | None:
         size += len(chunks[-1])
         if size > limit:
             raise _too_large(size, limit)
+        if size > share.held:  # nobody has said how much there will be
+            share.take(size - share.held)
         more = message.get("more_body", False)
     return b"".join(chunks)
 

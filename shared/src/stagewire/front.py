@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
-from stagewire.body import read
+from stagewire.body import Share, read
 from stagewire.errors import MethodNotAllowed, StageError, StageFailed, UnsupportedMedia
 from stagewire.headers import Headers
 from stagewire.request import new_id
@@ -123,9 +123,9 @@ class Front:
         """
         start, service, raw = time.perf_counter(), self.service, headers.raw
         kind, given, accept = map(raw.get, (b"content-type", b"x-request-id", b"accept"))
-        small = len(body) <= min(service.inline_bytes, service.settings.body_bytes)
-        waits = getattr(service, "batcher", None) is not None
-        if service.stage is None or waits or not small or not kind or b"content-encoding" in raw:
+        if service.stage is None or service.batcher is not None or b"content-encoding" in raw:
+            return None
+        if not kind or len(body) > service.settings.body_bytes or not service.here(len(body)):
             return None
         request_id = new_id() if given is None else checked(given.decode("latin-1"))
         context = Context(self.model_dir, request_id, headers)
@@ -143,16 +143,17 @@ class Front:
             self.service.ready()
             if b"content-encoding" in headers.raw:
                 _refuse_encoding(headers["content-encoding"])
-            body = await read(receive, headers, self.service.settings.body_bytes)
-            if body is None:
-                return 499
-            accept = headers.raw.get(b"accept")
-            found, kind = await self.service.answer(
-                body,
-                _content_type(headers),
-                None if accept is None else accept.decode("latin-1"),
-                context,
-            )
+            with Share(self.service.store) as share:
+                body = await read(receive, headers, self.service.settings.body_bytes, share)
+                if body is None:
+                    return 499
+                accept = headers.raw.get(b"accept")
+                found, kind = await self.service.answer(
+                    body,
+                    _content_type(headers),
+                    None if accept is None else accept.decode("latin-1"),
+                    context,
+                )
         except StageError as error:
             return await self._refuse(scope, send, error, context.request_id)
         except Exception:  # noqa: BLE001 (the last line of defence: no traceback leaves)

@@ -17,6 +17,14 @@ DRAIN_SECONDS = 25.0
 # halves the latency of small requests, above it `/ping` would wait.
 INLINE_BYTES = 16 * 1024
 
+# A body that comes alone, with nothing in work, is answered inline up to so many times that size: a
+# thread hop would be a tenth of 1,000 rows' time, and of a crowd only the first one gains it.
+CALM_FACTOR = 4
+
+# Bodies that are read or waited for may together be so many of the largest: 200 MiB, where a queue of
+# such bodies alone would be gigabytes.
+HELD_BODIES = 8
+
 # Each worker thread may have this many requests waiting: at 10 ms apiece the last one waits
 # about a second, half of what SageMaker gives a ping.
 QUEUE_PER_THREAD = 128

@@ -1,12 +1,14 @@
 """A stage in service: loading, ready or refused, and where its work is done.
 
-Work of few rows runs on the event loop, where a thread hop would cost more than it saves; larger
-bodies go to a pool of the CPU quota's size, so that `/ping` is always answered.
+Work of few rows runs on the event loop, where a thread hop would cost more than it saves, and so does
+a single larger body when nothing else is in work; what is more goes to a pool of the CPU quota's
+size, so that `/ping` is always answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
 import logging
@@ -14,13 +16,15 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stagewire import loading, rowwise, warming
 from stagewire.batching import Batcher
+from stagewire.body import Store
 from stagewire.errors import ArtifactError, Busy, DeadlineExceeded, NotReady, StageError
-from stagewire.limits import QUEUE_PER_THREAD
+from stagewire.limits import CALM_FACTOR, HELD_BODIES, QUEUE_PER_THREAD
 from stagewire.metrics import Metrics
+from stagewire.offload import Offload
 from stagewire.script import Context
 from stagewire.stage import failure
 
@@ -57,7 +61,9 @@ class Service:
         """Size the pool; threads start when there is work for them."""
         self.pool = ThreadPoolExecutor(self.settings.threads, thread_name_prefix="stage")
         self.limit = self.settings.threads * QUEUE_PER_THREAD
+        self.store = Store(self.settings.body_bytes * HELD_BODIES)
         self.inline_bytes = 0
+        self.calm = True
         self.settled, self._asked = asyncio.Event(), asyncio.Event()
         self.unbatched: str | None = str(self.state)
         self.batch_rows = self.settings.batch_rows
@@ -135,6 +141,20 @@ class Service:
         gc.freeze()
         _log.info("warm")
 
+    def here(self, size: int) -> bool:
+        """Tell whether a usual body is answered on the event loop; a larger one takes the loop's turn."""
+        if size <= self.inline_bytes:
+            return True
+        if size > self.inline_bytes * CALM_FACTOR or self.metrics.queued or not self.calm:
+            return False
+        self.calm = False
+        # Whatever else has arrived by now is heard before the next one is.
+        asyncio.get_running_loop().call_soon(self._rested)
+        return True
+
+    def _rested(self) -> None:
+        self.calm = True
+
     async def answer(
         self, body: bytes, content_type: str, accept: str | None, context: Context
     ) -> tuple[bytes, str]:
@@ -147,13 +167,15 @@ class Service:
         stage = self.ready()
         request = (body, content_type, accept, context)
         if len(body) <= self.inline_bytes:
-            return stage.answer(*request)
+            with contextlib.suppress(Offload):
+                return stage.answer(*request)
         if self.metrics.queued >= self.limit:
             msg = f"{self.limit} requests are waiting already"
             raise Busy(msg)
         if self.batcher is not None and len(body) <= self.settings.inline_bytes:
             # Reading and writing few rows is cheap: only the computing leaves the loop.
-            return await self._bounded(_batched(self.batcher, stage.steps(*request), context))
+            with contextlib.suppress(Offload):
+                return await self._bounded(_batched(self.batcher, stage.steps(*request), context))
         work = self.pool.submit(stage.answer, *request)
         # Giving up cancels work that still waits in the queue; what runs, runs to its end.
         return await self._bounded(asyncio.wrap_future(work))
@@ -172,58 +194,16 @@ class Service:
         """Let the pool's threads end."""
         self.pool.shutdown(wait=False, cancel_futures=True)
 
-    def describe(self) -> dict[str, Any]:
-        """Return what `/metadata` shows."""
-        found = self.stage.manifest if self.stage else None
-        manifest = (
-            {key: value for key, value in found.as_json().items() if key != "golden"}
-            if found
-            else None
-        )
-        return {
-            "stage": self.name,
-            "state": str(self.state),
-            "reason": self.reason,
-            "input": self.stage.input.as_json() if self.stage and self.stage.input else None,
-            "output": self.stage.output.as_json() if self.stage and self.stage.output else None,
-            "hop": self.stage.hop_dtype if self.stage else None,
-            "bad_rows": str(self.settings.policy),
-            "inline_bytes": self.inline_bytes,
-            "workers": self.settings.workers,
-            "threads": self.settings.threads,
-            "body_bytes": self.settings.body_bytes,
-            "plan": self._plan(),
-            "batches": self._batches(),
-            "manifest": manifest,
-        }
-
     @property
     def worker(self) -> str | None:
         """What tells this process from others on the same port, None where it is the only one."""
         return str(os.getpid()) if self.settings.workers > 1 else None
 
-    def _plan(self) -> Any:
-        """Return what the model says of its plan: whether it serves, and why not."""
-        own = None if self.stage is None or self.stage.script.user else self.stage.model
-        describe = getattr(own, "describe", None)
-        return describe() if callable(describe) else None
-
-    def _batches(self) -> dict[str, Any]:
-        if self.batcher is None:
-            return {"on": False, "reason": self.unbatched}
-        return {
-            "on": True,
-            "rows_at_most": self.batcher.rows,
-            "batches": self.metrics.batches,
-            "requests": self.metrics.batched_requests,
-            "rows": self.metrics.batched_rows,
-        }
-
 
 async def _batched(batcher: Batcher, steps: Steps, context: Context) -> tuple[bytes, str]:
     try:
         return await batcher.answer(steps)
-    except StageError:
+    except (StageError, Offload):
         raise
     except Exception as error:
         raise failure(error, context) from error

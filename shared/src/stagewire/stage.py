@@ -12,6 +12,7 @@ from stagewire.decoding import decode, enforce, refusal, renumber
 from stagewire.encoding import encode
 from stagewire.errors import BadRows, CallerError, StageError, StageFailed
 from stagewire.lane import lane
+from stagewire.offload import Offload
 from stagewire.request import Origin, Policy, Request
 from stagewire.results import empty, results, unfit
 from stagewire.script import body_for, call, typed
@@ -69,6 +70,7 @@ class Stage:
 
         Raises:
             StageError: any refusal; what the stage's own code raised is a StageFailed.
+            Offload: it would take too long for the event loop that this was called on.
 
         """
         try:
@@ -77,7 +79,7 @@ class Stage:
                 if found is not None:
                     return found
             return self._answer(body, content_type, accept, context)
-        except StageError:
+        except (StageError, Offload):
             raise
         except Exception as error:
             raise failure(error, context) from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from stagewire.errors import Malformed, NotAcceptable
+from stagewire.offload import off_loop
 from stagewire.parsed import Parsed
 from stagewire.request import Origin
 from stagewire.table import Column, Role, objects
@@ -26,6 +28,9 @@ JSON = b"sw-json"
 ORIGIN = b"sw-origin"
 _PREFIX = b"sw-"
 _INT64 = 2**63
+# A small stream may hold many rows, compressed or of nulls: beyond so many cells, some milliseconds of
+# work, its bytes say nothing of how long it takes.
+CELLS_AT_ONCE = 1 << 14
 
 
 def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
@@ -36,7 +41,10 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
 
     """
     del media, schema  # the stream says all that there is to know
+    imported()
     table = load(body)
+    if table.num_rows * table.num_columns > CELLS_AT_ONCE:
+        off_loop()
     metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
     if not table.num_columns or (not table.num_rows and ORIGIN not in metadata):
         msg = f"the Arrow stream holds {table.num_rows} rows of {table.num_columns} columns"
@@ -55,6 +63,12 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
             if key.startswith(_PREFIX)
         },
     )
+
+
+def imported() -> None:
+    """Have pyarrow at hand, or leave the event loop to import it: it takes a quarter of a second."""
+    if "pyarrow" not in sys.modules:
+        off_loop()
 
 
 def load(body: bytes) -> pa.Table:
@@ -114,6 +128,7 @@ def dump(columns: Sequence[Column], parameters: Mapping[str, str] | None = None)
         NotAcceptable: a value has no Arrow type.
 
     """
+    imported()
     import pyarrow as pa
 
     fields: list[pa.Field] = []
