@@ -7,7 +7,7 @@ import logging
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from stagewire import golden, manifest, requirements, script
+from stagewire import golden, manifest, requirements, script, start
 from stagewire.errors import ArtifactError, StageError
 from stagewire.script import Context
 from stagewire.stage import Stage
@@ -84,9 +84,9 @@ def _check(name: str, found: Manifest | None, functions: Script, settings: Setti
 
 
 def _stage(name: str, found: Manifest | None, functions: Script, settings: Settings) -> Stage:
-    context = Context(str(settings.model_dir))
+    told = start.of(settings, found)
     try:
-        model = script.call(functions.model_fn, str(settings.model_dir), context=context)
+        model = script.call(functions.model_fn, told.model_dir, context=told)
     except ArtifactError:
         raise
     except Exception as error:
