@@ -53,6 +53,14 @@ def test_a_manifest_is_read_as_it_was_written(artifact):
     assert {"numpy", "pandas", "stagewire"} <= set(found.versions)
 
 
+def test_only_the_manifest_itself_is_not_hashed(artifact):
+    """A file of the same name further down is a file like any other."""
+    model, _ = artifact
+    (model / "code" / "manifest.json").write_text("{}")
+
+    assert set(manifest.digests(model)) == {"model.bin", "code/manifest.json"}
+
+
 def test_a_directory_without_a_manifest_has_none(tmp_path):
     """A plain bundle is not an error."""
     assert manifest.read(tmp_path) is None

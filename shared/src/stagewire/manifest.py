@@ -111,7 +111,7 @@ def digests(model_dir: Path) -> dict[str, str]:
     return {
         str(path.relative_to(model_dir)): digest(path)
         for path in sorted(model_dir.rglob("*"))
-        if path.is_file() and path.name != NAME and "__pycache__" not in path.parts
+        if path.is_file() and path != model_dir / NAME and "__pycache__" not in path.parts
     }
 
 
