@@ -39,6 +39,7 @@ ACCEPTS = (
     None,
     "*/*",
     "application/json",
+    "application/*",
     "text/csv",
     "text/csv;q=0.5, application/json",
     "application/x-npy",

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 
-from stagewire import hop, media
+from stagewire import media
 from stagewire.answer import Answer
 from stagewire.codec import CODECS, npy, text_csv
 from stagewire.codec.charset import UTF8
 from stagewire.codec.plain_csv import plain
-from stagewire.encoding import MIRRORED
+from stagewire.encoding import offers, wanted
 from stagewire.request import Origin, Policy, Request, from_parameters, valid_id
 from stagewire.results import single
 
@@ -137,14 +137,16 @@ class Lane:
         raise NotImplementedError
 
     def _form(self, accept: str | None, origin: Origin) -> str | None:
-        ranges = media.accept(accept or "*/*")
         stage = self.stage
-        if stage.default_accept and stage.leaves_open(ranges):
-            ranges = media.accept(stage.default_accept)
-        elif stage.hop_dtype and isinstance(self, Features) and hop.is_hop(ranges):
+        obeyed = wanted(
+            accept,
+            hops=stage.hop_dtype is not None,
+            featurized=isinstance(self, Features),
+            default=stage.default_accept,
+        )
+        if obeyed is None:
             return HOP
-        own = MIRRORED[origin]
-        chosen = media.choose(ranges, [own, *(name for name in CODECS if name != own)])
+        chosen = media.choose(media.accept(obeyed), offers(origin))
         return chosen[0] if chosen else None
 
 
