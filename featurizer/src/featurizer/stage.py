@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from featurizer.plan.file import STRUCTURE, read
 from featurizer.planned import Planned
-from featurizer.preprocess import load
 from stagewire.errors import ArtifactError
 from stagewire.start import read as read_start
 from stagewire.table import Table, from_matrix
@@ -45,7 +44,7 @@ def model_fn(model_dir: str, context: Start | None = None) -> Featurizer | Plann
     found = _planned(folder, told) if told.plan else {"reason": "STAGEWIRE_PLAN=off"}
     if isinstance(found, Planned):
         return found
-    return replace(load(folder, skew=told.allow_skew), note=found)
+    return replace(_load(folder, told), note=found)
 
 
 def _planned(folder: Path, told: Start) -> Planned | Mapping[str, Any]:
@@ -64,7 +63,13 @@ def _planned(folder: Path, told: Start) -> Planned | Mapping[str, Any]:
     except ArtifactError as error:
         _log.warning("served without its plan: %s", error)
         return {"reason": str(error)}
-    return Planned(plan, schema, output, lambda: load(folder, skew=told.allow_skew))
+    return Planned(plan, schema, output, lambda: _load(folder, told))
+
+
+def _load(folder: Path, told: Start) -> Featurizer:
+    from featurizer.preprocess import load
+
+    return load(folder, skew=told.allow_skew)
 
 
 def compile_fn(model_dir: str, samples: Table) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def compile_fn(model_dir: str, samples: Table) -> dict[str, Any]:
 
     """
     from featurizer.compiling import compile_plan
+    from featurizer.preprocess import load
 
     return compile_plan(Path(model_dir), load(Path(model_dir), skew=False), samples)
 
