@@ -59,8 +59,8 @@ def compiled(folder, transformer, samples=None):
     """Save a transformer fitted on rows as packaging finds it, and compile it."""
     samples = samples or frame()
     joblib.dump(transformer, folder / "preprocess.joblib")
-    record = compile_fn(str(folder), samples)
     model = model_fn(str(folder))
+    record = compile_fn(str(folder), samples, model)
     found = manifest.Manifest(
         "featurizer", model.schema, model.output, {}, manifest.digests(folder), plan=record
     )

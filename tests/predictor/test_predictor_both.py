@@ -227,7 +227,9 @@ def test_a_broken_plan_is_refused(artifact):
 
 def test_compile_fn_takes_no_rows(base):
     """Without a training channel the edges of the trees are the proof."""
-    record = compile_fn(str(base / "model"), from_matrix(("a", "b", "c"), X[:0]))
+    folder = str(base / "model")
+
+    record = compile_fn(folder, from_matrix(("a", "b", "c"), X[:0]), model_fn(folder))
 
     assert record["proven"] is True
 

@@ -72,17 +72,11 @@ def _load(folder: Path, told: Start) -> Featurizer:
     return load(folder, skew=told.allow_skew)
 
 
-def compile_fn(model_dir: str, samples: Table) -> dict[str, Any]:
-    """Make and prove the plan of a model directory; returns what the manifest records.
-
-    Raises:
-        ArtifactError: the transformer cannot serve.
-
-    """
+def compile_fn(model_dir: str, samples: Table, model: Featurizer) -> dict[str, Any]:
+    """Make and prove the plan of a model directory; returns what the manifest records."""
     from featurizer.compiling import compile_plan
-    from featurizer.preprocess import load
 
-    return compile_plan(Path(model_dir), load(Path(model_dir), skew=False), samples)
+    return compile_plan(Path(model_dir), model, samples)
 
 
 def predict_fn(data: Table, model: Featurizer | Planned) -> Table:

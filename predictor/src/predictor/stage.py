@@ -33,11 +33,11 @@ def predict_fn(data: Table, model: Predictor) -> Table:
     return Table(model(data), data.rows, data.request)
 
 
-def compile_fn(model_dir: str, samples: Table) -> dict[str, Any]:
+def compile_fn(model_dir: str, samples: Table, model: Predictor) -> dict[str, Any]:
     """Write a plan beside the model if it is bit-equal on `samples` and at every split.
 
     Returns whether it is `proven`, and by how many rows, or the reason why there is none.
     """
     from predictor.compiling import compile_plan
 
-    return compile_plan(Path(model_dir), samples.matrix(np.float32))
+    return compile_plan(Path(model_dir), samples.matrix(np.float32), model.engine)
