@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
+from predictor.chunks import by_chunks, rows_at_once
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
 # XGBoost itself would take 110 MiB; a forest whose table would take more than this is walked, which is
 # up to four times as slow for one row (1,000 trees of depth 6 take 20 MiB).
 TABLE_BYTES: Final = 32 * 2**20
-# What is gathered at once, so that it stays in a core's L2 cache: with four times as much a row took
-# 1.1 times as long, with a quarter, for NumPy's fixed costs, 1.5 times.
-CHUNK_BYTES: Final = 2**18
 # Bits of the widest integer.
 LEAVES: Final = 64
 
@@ -69,14 +68,11 @@ class Tables:
         self.one = self.table.dtype.type(1)
         self.values, self.offsets = _values(trees, first, int(count.max()))
         width = self.table.itemsize * len(trees.roots) * max(1, len(self.features))
-        self.chunk = max(1, CHUNK_BYTES // width)
+        self.chunk = rows_at_once(width)
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the values of the leaves reached, (rows, trees), of finite or missing features."""
-        if len(features) <= self.chunk:
-            return self._leaves(features)
-        starts = range(0, len(features), self.chunk)
-        return np.concatenate([self._leaves(features[i : i + self.chunk]) for i in starts])
+        return by_chunks(self._leaves, features, self.chunk)
 
     def _leaves(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         # fmin makes +inf of NaN, and adding zero +0 of -0.

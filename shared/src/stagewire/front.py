@@ -124,7 +124,7 @@ class Front:
         start, service, raw = time.perf_counter(), self.service, headers.raw
         kind, given, accept = map(raw.get, (b"content-type", b"x-request-id", b"accept"))
         small = len(body) <= min(service.inline_bytes, service.settings.body_bytes)
-        waits = getattr(service, "batcher", None) is not None
+        waits = service.batcher is not None
         if service.stage is None or waits or not small or not kind or b"content-encoding" in raw:
             return None
         request_id = new_id() if given is None else checked(given.decode("latin-1"))

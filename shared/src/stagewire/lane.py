@@ -7,7 +7,6 @@ both give the same bytes, which tests compare.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from math import isfinite
@@ -37,10 +36,6 @@ if TYPE_CHECKING:
 
 HOP: Final = "hop"
 
-# The id is the one part of a Content-Type that differs from request to request.
-_ID = re.compile(r"; sw-id=([0-9A-Za-z_.-]{1,64})(?=;|$)")
-_ANY: Final = "_"
-_PLACE: Final = f"; sw-id={_ANY}"
 # What is beyond it may round to infinity as float32.
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
@@ -69,11 +64,15 @@ class Predicts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a Content-Type says apart from the id: the format, the options, and what a hop says of them."""
+    """What a Content-Type says apart from the id: the format, the options, and what a hop says of them.
+
+    `id` tells whether there is one, which else stands in quotes, where it is none.
+    """
 
     csv: bool
     request: Request
     passed: str
+    id: bool
 
 
 def opened(header: str, policy: Policy) -> Opened | None:
@@ -85,18 +84,21 @@ def opened(header: str, policy: Policy) -> Opened | None:
     """
     found = media.parse(header)
     parameters = found.parameters
+    usual = (
+        parameters.get("sw-id", media.ANY_ID) == media.ANY_ID
+    )  # else one is quoted, or there are two
     if found.name == media.CSV:
-        usual = "sw-id" not in parameters
+        usual &= "sw-id" not in parameters
         usual &= found.charset.lower() in UTF8 and parameters.get("header", "absent") == "absent"
         origin = Origin.CSV
     else:
-        usual, origin = found.name == media.NPY, Origin.NPY
-        usual &= parameters.get("sw-id", _ANY) == _ANY  # else it is quoted, and nobody took it out
-    request = from_parameters(parameters, origin=origin, given_id=_ANY, policy=policy)
+        usual &= found.name == media.NPY
+        origin = Origin.NPY
+    request = from_parameters(parameters, origin=origin, given_id=media.ANY_ID, policy=policy)
     if not usual or request.origin.named:
         return None
-    passed = media.render("", {k: v for k, v in request.parameters().items() if k != "sw-id"})
-    return Opened(found.name == media.CSV, request, passed)
+    rest = media.render("", {k: v for k, v in request.parameters().items() if k != "sw-id"})
+    return Opened(found.name == media.CSV, request, rest, "sw-id" in parameters)
 
 
 class Lane:
@@ -116,13 +118,11 @@ class Lane:
         self, body: bytes, content_type: str, accept: str | None, context: Context
     ) -> tuple[bytes, str] | None:
         """Answer a request, or return None to leave it to the general way."""
-        passed = _ID.search(content_type)
-        given = context.request_id if passed is None else passed[1]
-        if passed is not None:
-            content_type = content_type[: passed.start()] + _PLACE + content_type[passed.end() :]
+        bare, passed = media.apart(content_type)
+        given = context.request_id if passed is None else passed
         try:
-            found = self.opened(content_type)
-            if found is None or not valid_id(given):
+            found = self.opened(bare)
+            if found is None or not valid_id(given) or found.id != (passed is not None):
                 return None
             form = self.form(accept, found.request.origin)
             answer = None if form is None else self.answer(body, found, form, given)
