@@ -20,10 +20,11 @@ from featurizer import model_fn, predict_fn
 from featurizer.columns import Columns
 from featurizer.transformer import build
 from stagewire import loading
+from stagewire.compiling import compile_model
 from stagewire.errors import ArtifactError, BadRows
 from stagewire.request import Request
 from stagewire.schema import schema
-from stagewire.settings import read
+from stagewire.settings import Settings, read
 from stagewire.start import Start
 from stagewire.table import Column, Role, Table, objects
 
@@ -311,6 +312,18 @@ def test_the_deployments_word_reaches_the_file(tmp_path):
         )
 
     assert stage.input.names == ("x0",)
+
+
+def test_what_packaging_proves_is_proven_without_skew(tmp_path):
+    """The last load of a packaging is a server's own, to which nobody has allowed anything."""
+    (tmp_path / "model").mkdir()
+    _older(tmp_path / "model", 0)
+
+    with (
+        pytest.warns(UserWarning, match=r"0\.24\.2"),
+        pytest.raises(ArtifactError, match=r"saved by scikit-learn 0\.24\.2"),
+    ):
+        compile_model("featurizer", Settings(base=tmp_path, allow_skew=True))
 
 
 class _Renamed:
