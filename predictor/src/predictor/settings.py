@@ -30,9 +30,7 @@ ROUNDS_VALIDATED: Final = 1000
 PATIENCE: Final = 30
 TASKS: Final = ("regression", "classification")
 OTHERS: Final = ("num_round", "early_stopping_rounds", "objective", "eval_metric", "tree_method")
-KNOWN: Final = frozenset(
-    {*NUMBERS, *INTEGERS, *OTHERS, "nthread", "label", "task"},
-)
+KNOWN: Final = frozenset({*NUMBERS, *INTEGERS, *OTHERS, "nthread", "label", "task"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Predicts(Protocol):
 class Opened:
     """What a Content-Type says apart from the id: the format, the options, and what a hop says of them.
 
-    `id` tells whether there is one, which else stands in quotes, where it is none.
+    `id` tells whether it has one: what looks like one may be part of another parameter's value.
     """
 
     csv: bool
@@ -84,9 +84,8 @@ def opened(header: str, policy: Policy) -> Opened | None:
     """
     found = media.parse(header)
     parameters = found.parameters
-    usual = (
-        parameters.get("sw-id", media.ANY_ID) == media.ANY_ID
-    )  # else one is quoted, or there are two
+    # Another id here is one that stands in quotes, or before the one that was taken out.
+    usual = parameters.get("sw-id", media.ANY_ID) == media.ANY_ID
     if found.name == media.CSV:
         usual &= "sw-id" not in parameters
         usual &= found.charset.lower() in UTF8 and parameters.get("header", "absent") == "absent"

@@ -44,10 +44,8 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
 def _asked(name: str, words: Sequence[str]) -> tuple[str, str | None]:
     """Return the command, and for `compile` the type of the hop."""
     if list(words) == ["serve"]:
-        return (
-            "serve",
-            None,
-        )  # what an image is told at each start, to which argparse would add 2 ms
+        # What an image is told at each start, to which argparse would add 2 ms.
+        return "serve", None
     import argparse
 
     parser = argparse.ArgumentParser(name, description=f"The stage {name}.")
