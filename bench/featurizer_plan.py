@@ -24,6 +24,7 @@ from featurizer.planned import Planned
 from featurizer.training import train
 from stagewire.compiling import compile_model
 from stagewire.settings import Settings
+from stagewire.start import Start
 from stagewire.training import Job
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def models(base: Path, data: Path) -> tuple[Planned, Callable[[Table], object], 
     job = Job(base)
     train(job)
     found = compile_model("featurizer", Settings(base=base))
-    plan = model_fn(str(job.model_dir), environ={})
+    plan = model_fn(str(job.model_dir))
     if not isinstance(plan, Planned):
         sys.exit(f"there is no plan: {found.plan}")
-    plain = model_fn(str(job.model_dir), environ={"STAGEWIRE_PLAN": "off"})
+    plain = model_fn(str(job.model_dir), Start(str(job.model_dir), plan=False))
     return plan, plain, job.channel("train").table(found.input)
 
 

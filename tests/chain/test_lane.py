@@ -33,12 +33,16 @@ KINDS = (
     "application/x-npy; sw-origin=csv; sw-id=abc; sw-bad-rows=drop; sw-proba=true",
     "application/x-npy; sw-id=abc; sw-origin=jsonlines; sw-bad-rows=fail",
     "application/x-npy; sw-id=abc; sw-id=abd; sw-origin=nobody",
+    "application/x-npy; SW-ID=abc; sw-id=abd; sw-origin=csv",
+    'application/x-npy; a="; sw-id=abc; "; sw-origin=csv',
+    'application/x-npy; sw-id="_"; sw-origin=csv',
     "csv",
 )
 ACCEPTS = (
     None,
     "*/*",
     "application/json",
+    "application/*",
     "text/csv",
     "text/csv;q=0.5, application/json",
     "application/x-npy",

@@ -19,9 +19,13 @@ from sklearn.preprocessing import (
 from featurizer import model_fn, predict_fn
 from featurizer.columns import Columns
 from featurizer.transformer import build
+from stagewire import loading
+from stagewire.compiling import compile_model
 from stagewire.errors import ArtifactError, BadRows
 from stagewire.request import Request
 from stagewire.schema import schema
+from stagewire.settings import Settings, read
+from stagewire.start import Start
 from stagewire.table import Column, Role, Table, objects
 
 PLAN = Columns("y", ("a", "b"), ("c", "d"), schema([("a", "float64")]))
@@ -283,17 +287,43 @@ def test_another_scikit_learn_is_refused(tmp_path, compress):
     _older(tmp_path, compress)
 
     with pytest.raises(ArtifactError, match=r"saved by scikit-learn 0\.24\.2, this is 1\."):
-        model_fn(str(tmp_path), environ={})
+        model_fn(str(tmp_path))
 
 
 def test_skew_can_be_allowed(tmp_path):
-    """STAGEWIRE_ALLOW_SKEW=1 loads it nevertheless, under scikit-learn's own warning."""
+    """A deployment that allows skew loads it nevertheless, under scikit-learn's own warning."""
     _older(tmp_path, 0)
 
     with pytest.warns(UserWarning, match=r"0\.24\.2"):
-        model = model_fn(str(tmp_path), environ={"STAGEWIRE_ALLOW_SKEW": "1"})
+        model = model_fn(str(tmp_path), Start(str(tmp_path), allow_skew=True))
 
     assert model.schema.names == ("x0",)
+
+
+def test_the_deployments_word_reaches_the_file(tmp_path):
+    """STAGEWIRE_ALLOW_SKEW is read once, in any spelling that the settings take."""
+    (tmp_path / "model").mkdir()
+    _older(tmp_path / "model", 0)
+
+    with pytest.warns(UserWarning, match=r"0\.24\.2"):
+        stage = loading.load(
+            "featurizer",
+            read({"SAGEMAKER_BASE_DIR": str(tmp_path), "STAGEWIRE_ALLOW_SKEW": "TRUE"}),
+        )
+
+    assert stage.input.names == ("x0",)
+
+
+def test_what_packaging_proves_is_proven_without_skew(tmp_path):
+    """The last load of a packaging is a server's own, to which nobody has allowed anything."""
+    (tmp_path / "model").mkdir()
+    _older(tmp_path / "model", 0)
+
+    with (
+        pytest.warns(UserWarning, match=r"0\.24\.2"),
+        pytest.raises(ArtifactError, match=r"saved by scikit-learn 0\.24\.2"),
+    ):
+        compile_model("featurizer", Settings(base=tmp_path, allow_skew=True))
 
 
 class _Renamed:

@@ -65,6 +65,10 @@ def test_stated_kinds_leave_the_rest_out(tmp_path):
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
+        (
+            {"numerc": "id"},
+            "unknown hyperparameters .'numerc'.; known are .'categorical', 'columns'",
+        ),
         ({"numeric": "nosuch"}, "no columns .'nosuch'. among"),
         ({"label": "nosuch"}, "no columns .'nosuch'. among"),
         ({"numeric": "id", "categorical": "id"}, "'id'.* more than once"),

@@ -24,9 +24,10 @@ from featurizer.planned import Planned
 from featurizer.training import train
 from stagewire import loading, manifest
 from stagewire.compiling import compile_model
-from stagewire.errors import BadRows, ConfigError
+from stagewire.errors import BadRows
 from stagewire.offload import Offload
-from stagewire.settings import Settings
+from stagewire.settings import Settings, read
+from stagewire.start import Start
 from stagewire.table import Column, Role, Table, objects
 from stagewire.testing import ask
 from stagewire.training import Job
@@ -60,13 +61,18 @@ def compiled(folder, transformer, samples=None):
     """Save a transformer fitted on rows as packaging finds it, and compile it."""
     samples = samples or frame()
     joblib.dump(transformer, folder / "preprocess.joblib")
-    record = compile_fn(str(folder), samples)
     model = model_fn(str(folder))
+    record = compile_fn(str(folder), samples, model)
     found = manifest.Manifest(
         "featurizer", model.schema, model.output, {}, manifest.digests(folder), plan=record
     )
     manifest.write(folder, found)
     return record
+
+
+def unplanned(folder):
+    """Load a model as a deployment without plans does."""
+    return model_fn(str(folder), Start(str(folder), plan=False))
 
 
 def refusing():
@@ -112,19 +118,22 @@ def test_a_proven_plan_serves_without_scikit_learn(base):
 def test_the_plan_can_be_switched_off(base):
     """STAGEWIRE_PLAN=off serves scikit-learn, with the same bits."""
     table = Job(base).channel("train").table(manifest.read(base / "model").input)
-    model = model_fn(str(base / "model"), environ={})
+    model = model_fn(str(base / "model"))
 
-    plain = model_fn(str(base / "model"), environ={"STAGEWIRE_PLAN": "off"})
+    plain = unplanned(base / "model")
 
     assert (isinstance(model, Planned), isinstance(plain, Planned)) == (True, False)
     found, expected = (predict_fn(table, each).matrix() for each in (model, plain))
     assert found.tobytes() == expected.tobytes()
 
 
-def test_another_setting_is_refused(base):
-    """STAGEWIRE_PLAN is on or off."""
-    with pytest.raises(ConfigError, match="STAGEWIRE_PLAN has the value 'of'"):
-        model_fn(str(base / "model"), environ={"STAGEWIRE_PLAN": "of"})
+def test_the_deployment_switches_it_off(base):
+    """STAGEWIRE_PLAN is read once, in any spelling that the settings take."""
+    stage = loading.load(
+        "featurizer", read({"SAGEMAKER_BASE_DIR": str(base), "STAGEWIRE_PLAN": "OFF"})
+    )
+
+    assert stage.model.describe() == {"plan": "off", "reason": "STAGEWIRE_PLAN=off"}
 
 
 def test_a_plan_needs_no_version_of_scikit_learn(base):
@@ -202,7 +211,7 @@ def test_refused_rows_are_scikit_learns(tmp_path):
     with pytest.raises(BadRows) as found:
         model_fn(str(tmp_path))(table)
     with pytest.raises(BadRows) as expected:
-        model_fn(str(tmp_path), environ={"STAGEWIRE_PLAN": "off"})(table)
+        unplanned(tmp_path)(table)
 
     assert len(found.value.rows) == 152
     assert found.value.rows[:100] == expected.value.rows
@@ -264,10 +273,10 @@ def test_a_model_says_how_it_serves(base, tmp_path):
     """The plan says what it leaves to scikit-learn; a model without one says why."""
     folder = base / "model"
 
-    planned = model_fn(str(folder), environ={}).describe()
-    off = model_fn(str(folder), environ={"STAGEWIRE_PLAN": "off"}).describe()
+    planned = model_fn(str(folder)).describe()
+    off = unplanned(folder).describe()
     shutil.copy(folder / "preprocess.joblib", tmp_path)
-    unvouched = model_fn(str(tmp_path), environ={}).describe()
+    unvouched = model_fn(str(tmp_path)).describe()
 
     assert (planned["plan"], planned["one_by_one"]) == ("on", 16)
     assert "number beyond 1.7" in planned["left_to_scikit_learn"]
@@ -282,6 +291,6 @@ def test_a_model_names_the_step_without_a_plan(base, tmp_path):
     found = manifest.read(tmp_path)
     manifest.write(tmp_path, replace(found, plan={"proven": False, **noted}))
 
-    described = model_fn(str(tmp_path), environ={}).describe()
+    described = model_fn(str(tmp_path)).describe()
 
     assert described == {"plan": "off", **noted}

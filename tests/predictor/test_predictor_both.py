@@ -12,10 +12,11 @@ from predictor import compile_fn, model_fn, predict_fn
 from predictor.both import SIZES, Both, crossover
 from predictor.model import load
 from predictor.plan import NAME
-from stagewire import manifest
+from stagewire import loading, manifest
 from stagewire.compiling import compile_model
-from stagewire.errors import ArtifactError, ConfigError
-from stagewire.settings import Settings
+from stagewire.errors import ArtifactError
+from stagewire.settings import Settings, read
+from stagewire.start import Start
 from stagewire.table import from_matrix
 
 RNG = np.random.default_rng(5)
@@ -77,7 +78,7 @@ def test_few_rows_leave_xgboost_out(artifact):
 
 def test_the_columns_are_the_same_without_a_plan(artifact):
     """Schema, classes and predictions do not tell which way they were made."""
-    fast, slow = model_fn(str(artifact)), model_fn(str(artifact), environ={"STAGEWIRE_PLAN": "off"})
+    fast, slow = model_fn(str(artifact)), model_fn(str(artifact), Start(str(artifact), plan=False))
     data = from_matrix(fast.schema.names, X)
 
     found, expected = predict_fn(data, fast), predict_fn(data, slow)
@@ -90,10 +91,13 @@ def test_the_columns_are_the_same_without_a_plan(artifact):
     assert fast.raw(X[:0]).shape == slow.raw(X[:0]).shape
 
 
-def test_a_setting_that_is_neither(artifact):
-    """Anything but on and off is named."""
-    with pytest.raises(ConfigError, match="STAGEWIRE_PLAN has the value 'maybe'"):
-        model_fn(str(artifact), environ={"STAGEWIRE_PLAN": "maybe"})
+def test_the_deployment_switches_the_plan_off(artifact):
+    """STAGEWIRE_PLAN is read once, in any spelling that the settings take."""
+    environ = {"SAGEMAKER_BASE_DIR": str(artifact.parent), "STAGEWIRE_PLAN": "OFF"}
+
+    stage = loading.load("predictor", read(environ))
+
+    assert stage.model.describe() == {"plan": "off", "reason": "STAGEWIRE_PLAN=off"}
 
 
 def test_just_below_and_above_the_crossover(artifact):
@@ -195,7 +199,7 @@ def test_threads_agree_while_xgboost_loads(artifact):
 def test_a_model_says_how_it_serves(artifact):
     """Up to how many rows the plan serves, and why where it does not."""
     planned = load(artifact).describe()
-    off = load(artifact, planned=False).describe()
+    off = load(artifact, Start(str(artifact), plan=False)).describe()
 
     assert planned == {"plan": "on", "kind": "tables", "crossover": 256, "xgboost_loaded": False}
     assert off == {"plan": "off", "reason": "STAGEWIRE_PLAN=off"}
@@ -223,7 +227,9 @@ def test_a_broken_plan_is_refused(artifact):
 
 def test_compile_fn_takes_no_rows(base):
     """Without a training channel the edges of the trees are the proof."""
-    record = compile_fn(str(base / "model"), from_matrix(("a", "b", "c"), X[:0]))
+    folder = str(base / "model")
+
+    record = compile_fn(folder, from_matrix(("a", "b", "c"), X[:0]), model_fn(folder))
 
     assert record["proven"] is True
 

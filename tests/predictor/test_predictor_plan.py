@@ -11,6 +11,7 @@ from predictor import signature as signatures
 from predictor.compiling import compile_plan, make
 from predictor.engine import Engine
 from predictor.links import LINKS
+from predictor.model import load
 from predictor.plan import Plan
 from predictor.proof import prove
 from predictor.tables import Tables
@@ -248,7 +249,7 @@ def test_what_has_no_plan_says_why(tmp_path, booster, reason):
     booster().save_model(tmp_path / "model.ubj")
     (tmp_path / plans.NAME).write_bytes(b"of an older model")
 
-    record = compile_plan(tmp_path, X)
+    record = compile_plan(tmp_path, X, load(tmp_path).engine)
 
     assert record["proven"] is False
     assert reason in record["reason"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from predictor import model_fn, predict_fn
 from stagewire.errors import ArtifactError
 from stagewire.request import Request
+from stagewire.start import Start
 from stagewire.table import Role, Table, from_matrix
 
 RNG = np.random.default_rng(7)
@@ -202,7 +203,9 @@ def test_a_json_model(tmp_path):
     """A JSON model is read when no UBJSON stands there; the manifest is not taken for one."""
     (tmp_path / "manifest.json").write_text("{}")
 
-    model = model_fn(saved(tmp_path, boost("reg:squarederror", SUM), name="mine.json"))
+    folder = saved(tmp_path, boost("reg:squarederror", SUM), name="mine.json")
+
+    model = model_fn(folder, Start(folder))
 
     assert model.schema.names == ("f0", "f1", "f2", "f3")
 

@@ -261,3 +261,15 @@ def test_the_deployments_default_stands_in_for_an_open_accept(regressor):
         == (b'{"predictions":[2.0]}', media.JSON)
     )
     assert ask(stage, b"1,2\n", accept=media.CSV)[1] == media.CSV
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/*", "application/json"])
+def test_the_deployments_accept_wins_over_the_hop(featurizer, accept):
+    """Whatever the platform sends to a stage that is not last, and which is nobody's wish."""
+    stage = featurizer(hop_dtype="float64")
+
+    _, hop = ask(stage, b"red,2\n", accept=accept)
+    _, own = ask(replace(stage, default_accept=media.CSV), b"red,2\n", accept=accept)
+
+    assert hop.startswith(media.NPY)
+    assert own == media.CSV

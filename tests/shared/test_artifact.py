@@ -53,6 +53,14 @@ def test_a_manifest_is_read_as_it_was_written(artifact):
     assert {"numpy", "pandas", "stagewire"} <= set(found.versions)
 
 
+def test_only_the_manifest_itself_is_not_hashed(artifact):
+    """A file of the same name further down is a file like any other."""
+    model, _ = artifact
+    (model / "code" / "manifest.json").write_text("{}")
+
+    assert set(manifest.digests(model)) == {"model.bin", "code/manifest.json"}
+
+
 def test_a_directory_without_a_manifest_has_none(tmp_path):
     """A plain bundle is not an error."""
     assert manifest.read(tmp_path) is None
@@ -201,7 +209,7 @@ def test_a_users_program_takes_the_schemas_of_its_manifest(artifact, tmp_path, h
         loading.load("other", Settings(base=tmp_path))
 
 
-def compiled(_model_dir, samples):
+def compiled(_model_dir, samples, _model):
     """Return what a stage's compile_fn may: a record for the manifest."""
     return {"proven": True, "rows": samples.rows, "columns": list(samples.names)}
 
@@ -209,7 +217,7 @@ def compiled(_model_dir, samples):
 def test_what_compile_fn_returns_stands_in_the_manifest(artifact):
     """A plan's record survives the file, and tells whether it is proven."""
     model, found = artifact
-    manifest.write(model, replace(found, plan=compiled(model, ROWS)))
+    manifest.write(model, replace(found, plan=compiled(model, ROWS, None)))
 
     written = manifest.read(model)
 

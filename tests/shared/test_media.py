@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,11 +37,41 @@ def test_quoted_parameters_keep_what_stands_in_quotes():
 
 
 @pytest.mark.parametrize(
-    "header", ["", "csv", "text/", "/csv", "text csv", "text/csv, text/plain", "text/csv; ="]
+    ("rest", "id_"),
+    [
+        ("sw-id=abc; sw-origin=csv", "abc"),
+        ("sw-origin=csv; sw-id=abc", "abc"),
+        ("sw-id=_", "_"),
+        ('sw-id="a b"', "a b"),
+        ("SW-ID=abc; sw-id=abd", "abc"),
+        ("sw-id=abc; sw-id=abd", "abc"),
+        ('sw-origin="; sw-id=abc; "', None),
+        ("sw-origin=csv", None),
+    ],
+)
+def test_a_hops_id_is_read_wherever_it_stands(rest, id_):
+    """The id is set apart, since it alone is new in each header; what only looks like one is none."""
+    found = media.parse(f"application/x-npy; {rest}")
+
+    assert found.parameters.get("sw-id") == id_
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "csv",
+        "text/",
+        "/csv",
+        "text csv",
+        "text/csv, text/plain",
+        "text/csv; =",
+        "csv; sw-id=abc",
+    ],
 )
 def test_what_is_no_media_type_is_415(header):
     """A Content-Type that cannot be read is unsupported, and named."""
-    with pytest.raises(UnsupportedMedia):
+    with pytest.raises(UnsupportedMedia, match=re.escape(repr(header))):
         media.parse(header)
 
 

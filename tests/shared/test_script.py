@@ -99,6 +99,27 @@ def test_a_context_tells_where_the_model_is(bundle, tmp_path):
     assert Context("", headers={"x-a": "1"}).get_request_header(0, "X-A") == "1"
 
 
+def test_a_program_is_a_module_while_it_runs(bundle):
+    """Dataclasses look their module up, where annotations are text: it is found as any import's is."""
+    stage = bundle(
+        "from __future__ import annotations\nfrom dataclasses import KW_ONLY, dataclass\n"
+        "@dataclass\nclass Model:\n    _: KW_ONLY\n    factor: float = 2.0\n"
+        "def model_fn(d):\n    return Model(factor=3.0)\n"
+        "def predict_fn(data, model):\n    return [model.factor] * len(data)\n"
+    )
+
+    assert ask(stage, b"5\n")[0] == b"3.0\n"
+    assert sys.modules[type(stage.model).__module__].Model is type(stage.model)
+
+
+def test_a_program_that_cannot_be_run_is_no_module(bundle):
+    """What ran in part is not left where an import would find it."""
+    with pytest.raises(ArtifactError, match="ZeroDivisionError"):
+        bundle("1 / 0\n", "broken.py", program="broken.py")
+
+    assert "stagewire_user_broken" not in sys.modules
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

@@ -75,7 +75,7 @@ def test_every_origin_has_a_form_to_answer_in():
 
 
 ROOMS = ("shared", "featurizer", "predictor", "local")
-# The columns and the name of the data set of the demonstration (design §1).
+# The columns and the name of the data set of the demonstration: what serves any data must not know it.
 OWN = re.compile(
     r"abalone|\brings\b|(whole|shucked|viscera|shell)[ _]?weight|\bdiameter\b", re.IGNORECASE
 )

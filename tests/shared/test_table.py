@@ -54,9 +54,13 @@ def test_good_rows_are_those_without_error():
 
 def test_a_name_that_two_roles_have_is_the_features():
     """A raw column that is carried may be called as a feature is."""
-    table = Table(
-        (Column("x", objects(["1"]), Role.INPUT), Column("x", np.array([1.0]))), 1
-    ).with_columns(Column("z", np.array([2]), Role.CARRIED))
+    columns = (
+        Column("x", objects(["1"]), Role.INPUT),
+        Column("x", np.array([1.0])),
+        Column("z", np.array([2]), Role.CARRIED),
+    )
+
+    table = Table(columns, 1)
 
     assert table["x"].tolist() == [1.0]
     assert table.frame().to_dict("list") == {"x": [1.0], "z": [2]}

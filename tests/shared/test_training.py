@@ -103,6 +103,24 @@ def test_hyperparameters_are_read_with_their_types(job):
         found.number("task", 0)
 
 
+def test_hyperparameters_that_nobody_reads_are_refused():
+    """A slip in a name is told, with the names there are; SageMaker's own keys are not the stage's."""
+    found = Hyperparameters(
+        {
+            "eta": "1",
+            "columns": "a,b",
+            "sagemaker_program": "train.py",
+            "_tuning_objective_metric": "validation:rmse",
+        }
+    )
+
+    found.known({"eta"})
+    with pytest.raises(
+        TrainingError, match=r"unknown hyperparameters \['eta'\]; known are \['columns', 'et'\]"
+    ):
+        found.known({"et"})
+
+
 def test_hyperparameters_must_be_an_object(job):
     """Anything else is a mistake with a name."""
     with pytest.raises(TrainingError, match="one JSON object"):

@@ -47,6 +47,21 @@ def entered(folder, count):
     return mark.exists() and len(mark.read_text()) >= count
 
 
+@pytest.mark.parametrize("stage", ["featurizer", "predictor"])
+def test_a_start_by_a_plan_imports_what_serves(stage, start, bases, capfd):
+    """No library of the model, no search through what is installed, no parser of commands."""
+    server = start(stage, {"SAGEMAKER_BASE_DIR": bases[stage], "PYTHONPROFILEIMPORTTIME": "1"})
+    server.stop()
+
+    lines = [*server.lines, *capfd.readouterr().err.splitlines()]  # a container's log has both
+    imported = {line.rpartition("|")[2].strip() for line in lines}
+
+    spared = {"argparse", "importlib.metadata", "numpy.ma", "stagewire.training"}
+    libraries = {"featurizer.preprocess", "joblib", "pandas", "pyarrow", "sklearn", "xgboost"}
+    assert {"numpy", "uvicorn", f"{stage}.stage"} <= imported
+    assert not imported & (spared | libraries)
+
+
 def test_sigterm_answers_what_is_in_flight_and_exits_0(slow, start):
     """SageMaker sends SIGTERM and counts to 30; nobody's request is lost meanwhile."""
     server = start(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stagewire.schema import Field, Schema
 from stagewire.training import TrainingError
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from stagewire.training import Channel, Hyperparameters
+
+
+KNOWN: Final = frozenset({"label", "numeric", "categorical"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,11 @@ def choose(asked: Hyperparameters, channel: Channel) -> Columns:
     numeric iff every cell that is not empty is a number. The label is `label`, or the last column.
 
     Raises:
-        TrainingError: a stated column does not exist, stands in both or is the label; a column is
-            empty in every row; no feature is left.
+        TrainingError: a hyperparameter is none of these; a stated column does not exist, stands in
+            both or is the label; a column is empty in every row; no feature is left.
 
     """
+    asked.known(KNOWN)
     label = asked.text("label") or channel.names[-1]
     numeric, categorical = asked.names("numeric"), asked.names("categorical")
     stated = (*(numeric or ()), *(categorical or ()))

@@ -10,12 +10,11 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from stagewire.errors import ArtifactError
+from stagewire.manifest import tolerate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-ALLOW_SKEW = "STAGEWIRE_ALLOW_SKEW"
 
 # Every fitted estimator writes its `_sklearn_version` into its pickled state. It is read from the
 # bytes, before any of them is executed: scikit-learn itself tells only by a warning, and catching
@@ -35,25 +34,24 @@ _INFLATE: Mapping[bytes, Callable[[bytes], bytes]] = {
 }
 
 
-def load(path: Path, *, environ: Mapping[str, str]) -> Any:
+def load(path: Path, *, skew: bool) -> Any:
     """Unpickle a fitted object.
 
     Raises:
         ArtifactError: the file cannot be read, or was saved by another scikit-learn major.minor
-            and `STAGEWIRE_ALLOW_SKEW` is not 1.
+            and the deployment does not allow such skew.
 
     """
     import joblib
     import sklearn
 
     written = saved_by(path)
-    if written and minor(written) != minor(sklearn.__version__) and environ.get(ALLOW_SKEW) != "1":
+    if written and minor(written) != minor(sklearn.__version__):
         msg = (
             f"{path} was saved by scikit-learn {written}, this is {sklearn.__version__}: "
-            f"train it again with {sklearn.__version__}, install scikit-learn {written}, "
-            f"or set {ALLOW_SKEW}=1 and check the results yourself"
+            f"train it again with {sklearn.__version__}, or install scikit-learn {written}"
         )
-        raise ArtifactError(msg)
+        tolerate(msg, skew=skew)
     try:
         return joblib.load(path)
     # A broken or foreign pickle raises anything at all: it runs code of the file's choice.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,7 +15,7 @@ from stagewire.errors import ArtifactError, BadRows
 from stagewire.table import Column, Table, objects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
     from stagewire.schema import Field
 
@@ -25,16 +24,16 @@ NAME: Final = "preprocess.joblib"
 RECORD: Final = "training.json"
 
 
-def load(model_dir: str | Path, *, environ: Mapping[str, str]) -> Featurizer:
+def load(model_dir: Path, *, skew: bool) -> Featurizer:
     """Load `preprocess.joblib`, or the only joblib file, and try it on one row.
 
     Raises:
         ArtifactError: there is no such file, it is no fitted transformer, it was saved by another
-            scikit-learn, or its features cannot be named or are text.
+            scikit-learn and `skew` is not allowed, or its features cannot be named or are text.
 
     """
-    path = find(Path(model_dir))
-    transformer = load_joblib(path, environ=environ)
+    path = find(model_dir)
+    transformer = load_joblib(path, skew=skew)
     if not hasattr(transformer, "transform"):
         msg = f"{path} holds a {type(transformer).__name__}, not a transformer: save a fitted one"
         raise ArtifactError(msg)

@@ -3,63 +3,56 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from featurizer.plan.file import STRUCTURE, read
 from featurizer.planned import Planned
-from featurizer.preprocess import load
-from stagewire import manifest
-from stagewire.errors import ArtifactError, ConfigError
+from stagewire.errors import ArtifactError
+from stagewire.start import read as read_start
 from stagewire.table import Table, from_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from featurizer.model import Featurizer
+    from stagewire.start import Start
 
 TAKES: Final = "table"
 # A scikit-learn transform costs 4 ms whatever the rows are; on the event loop /ping would wait.
 INLINE_BYTES: Final = 0
 # joblib is pickle: only the version that wrote it is sure to read it as it was.
 PINNED: Final = ("scikit-learn",)
-
-
-PLAN: Final = "STAGEWIRE_PLAN"
 # What packaging notes of a step that has no plan.
 NOTED: Final = ("step", "reason", "cost")
 
 _log = logging.getLogger(__name__)
 
 
-def model_fn(model_dir: str, *, environ: Mapping[str, str] = os.environ) -> Featurizer | Planned:
+def model_fn(model_dir: str, context: Start | None = None) -> Featurizer | Planned:
     """Load the proven plan of a model directory, or else its transformer.
 
-    Without scikit-learn, pandas, SciPy or joblib where there is a plan. `STAGEWIRE_PLAN=off`
-    serves without.
+    Without scikit-learn, pandas, SciPy or joblib where there is a plan, and the deployment wants it.
 
     Raises:
         ArtifactError: there is none, or it cannot serve.
-        ConfigError: `STAGEWIRE_PLAN` is neither `on` nor `off`.
 
     """
-    asked = (environ.get(PLAN) or "on").lower()
-    if asked not in {"on", "off"}:
-        raise ConfigError(f"{PLAN} has the value {asked!r}; it must be one of: on, off")
-    found = _planned(Path(model_dir), environ) if asked == "on" else {"reason": f"{PLAN}=off"}
+    folder = Path(model_dir)
+    told = context or read_start(folder)
+    found = _planned(folder, told) if told.plan else {"reason": "STAGEWIRE_PLAN=off"}
     if isinstance(found, Planned):
         return found
-    return replace(load(model_dir, environ=environ), note=found)
+    return replace(_load(folder, told), note=found)
 
 
-def _planned(folder: Path, environ: Mapping[str, str]) -> Planned | Mapping[str, Any]:
+def _planned(folder: Path, told: Start) -> Planned | Mapping[str, Any]:
     """Load the plan, if the manifest vouches for it, or say why there is none.
 
     The stage has compared the files' hashes.
     """
-    found = manifest.read(folder)
+    found = told.manifest
     if found is None:
         return {"reason": "there is no manifest to vouch for one"}
     if not found.proven or STRUCTURE not in found.files:
@@ -70,19 +63,20 @@ def _planned(folder: Path, environ: Mapping[str, str]) -> Planned | Mapping[str,
     except ArtifactError as error:
         _log.warning("served without its plan: %s", error)
         return {"reason": str(error)}
-    return Planned(plan, schema, output, lambda: load(folder, environ=environ))
+    return Planned(plan, schema, output, lambda: _load(folder, told))
 
 
-def compile_fn(model_dir: str, samples: Table) -> dict[str, Any]:
-    """Make and prove the plan of a model directory; returns what the manifest records.
+def _load(folder: Path, told: Start) -> Featurizer:
+    from featurizer.preprocess import load
 
-    Raises:
-        ArtifactError: the transformer cannot serve.
+    return load(folder, skew=told.allow_skew)
 
-    """
+
+def compile_fn(model_dir: str, samples: Table, model: Featurizer) -> dict[str, Any]:
+    """Make and prove the plan of a model directory; returns what the manifest records."""
     from featurizer.compiling import compile_plan
 
-    return compile_plan(Path(model_dir), load(model_dir, environ=os.environ), samples)
+    return compile_plan(Path(model_dir), model, samples)
 
 
 def predict_fn(data: Table, model: Featurizer | Planned) -> Table:

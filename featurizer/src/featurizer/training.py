@@ -38,7 +38,8 @@ def train(job: Job) -> None:
     if not channel.rows:
         raise TrainingError(f"the channel {TRAIN!r} has no rows")
     columns = choose(job.hyperparameters, channel)
-    channels = {name: job.channel(name) for name in job.channels}
+    others = {name: job.channel(name) for name in job.channels if name != TRAIN}
+    channels = {TRAIN: channel, **others}
     for name, each in channels.items():
         check(columns, each, name)
     transformer = build(columns)

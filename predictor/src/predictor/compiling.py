@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from predictor import plan as plans
-from predictor import signature as signatures
-from predictor.booster import find, load
-from predictor.engine import Engine
 from predictor.plan import Plan
 from predictor.proof import prove
 from predictor.trees import Unplanned, read
@@ -21,22 +18,20 @@ if TYPE_CHECKING:
     import xgboost as xgb
     from numpy.typing import NDArray
 
+    from predictor.engine import Engine
     from predictor.signature import Signature
 
 
-def compile_plan(model_dir: Path, samples: NDArray[np.float32]) -> dict[str, Any]:
+def compile_plan(model_dir: Path, samples: NDArray[np.float32], engine: Engine) -> dict[str, Any]:
     """Write the plan of a model directory if it is proven, and return what is to be recorded.
 
     `samples` are rows of features, shape (rows, features), the more the better. What is recorded is
     `proven`, and the kind of plan and the rows that prove it, or the `reason` why there is none.
     """
     (model_dir / plans.NAME).unlink(missing_ok=True)
-    path = find(model_dir)
-    booster = load(path)
-    signature = signatures.of(booster, path)
     try:
-        plan = make(booster, signature)
-        rows = prove(plan, Engine(path, signature, booster), samples)
+        plan = make(engine.booster, engine.signature)
+        rows = prove(plan, engine, samples)
     except Unplanned as reason:
         return {"proven": False, "reason": str(reason)}
     plan.save(model_dir)

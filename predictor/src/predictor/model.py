@@ -13,8 +13,7 @@ from predictor.booster import find
 from predictor.booster import load as load_booster
 from predictor.both import Both
 from predictor.engine import Engine
-from stagewire import manifest
-from stagewire.errors import ArtifactError
+from stagewire.start import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from predictor.signature import Signature
     from predictor.verdict import Verdict
     from stagewire.schema import Schema
+    from stagewire.start import Start
     from stagewire.table import Column, Table
 
 
@@ -81,34 +81,35 @@ class Predictor:
             self.scorer.warm().join()
 
 
-def load(model_dir: Path, *, planned: bool = True) -> Predictor:
+def load(model_dir: Path, told: Start | None = None) -> Predictor:
     """Load the model of a directory.
 
-    Its plan is used where the manifest says that it is proven, and if `planned`.
+    Its plan is used where the manifest says that it is proven, and if the deployment wants it.
 
     Raises:
         ArtifactError: there is none, it cannot be read, or it is of a kind that is not served.
 
     """
     path = find(model_dir)
-    file = model_dir / plans.NAME
-    found = manifest.read(model_dir) if planned and file.is_file() else None
-    if found and found.proven:
+    reason = _objection(told or read(model_dir), model_dir / plans.NAME)
+    if reason is None:
         plan = plans.load(model_dir)
         engine = Engine(path, plan.signature)
         return _predictor(engine, Both(plan, engine))
     booster = load_booster(path)
     engine = Engine(path, signatures.of(booster, path), booster)
-    return _predictor(engine, engine, _reason(model_dir) if planned else "STAGEWIRE_PLAN=off")
+    return _predictor(engine, engine, reason)
 
 
-def _reason(model_dir: Path) -> str:
-    try:
-        found = manifest.read(model_dir)
-    except ArtifactError as error:
-        return str(error)  # who loads the stage refuses it; a model alone may be used without
+def _objection(told: Start, file: Path) -> str | None:
+    """Say why a plan does not serve, None when it does."""
+    found = told.manifest
+    if not told.plan:
+        return "STAGEWIRE_PLAN=off"
     if found is None:
         return "there is no manifest to vouch for one"
+    if found.proven and file.is_file():
+        return None
     return str(found.plan.get("reason", "it was packaged without one"))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from predictor.model import load
+from stagewire.start import Start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,8 @@ def score(model_dir: Path, channel: Channel, target: Target) -> dict[str, float]
         TrainingError: the channel lacks a column or holds text where a number is wanted.
 
     """
-    model = load(model_dir)
+    # Not by a plan, which may be that of another model that the directory held before.
+    model = load(model_dir, Start(str(model_dir), plan=False))
     predicted = model(channel.table(model.schema))[0].numpy()
     if not target.classes:
         error = channel.numbers(target.label) - predicted

@@ -29,11 +29,8 @@ ROUNDS: Final = 200
 ROUNDS_VALIDATED: Final = 1000
 PATIENCE: Final = 30
 TASKS: Final = ("regression", "classification")
-# `columns` names the columns of headerless files; the training job itself understands it.
 OTHERS: Final = ("num_round", "early_stopping_rounds", "objective", "eval_metric", "tree_method")
-KNOWN: Final = frozenset(
-    {*NUMBERS, *INTEGERS, *OTHERS, "nthread", "label", "task", "columns"},
-)
+KNOWN: Final = frozenset({*NUMBERS, *INTEGERS, *OTHERS, "nthread", "label", "task"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +44,13 @@ class Settings:
 
 
 def read(asked: Hyperparameters, *, validated: bool) -> Settings:
-    """Read the hyperparameters. SageMaker's own, `sagemaker_*`, are passed over.
+    """Read the hyperparameters.
 
     Raises:
         TrainingError: one is unknown, or its value cannot be used.
 
     """
-    own = {key for key in asked.values if not key.startswith("sagemaker_")}
-    unknown = sorted(own - KNOWN)
-    if unknown:
-        raise TrainingError(f"unknown hyperparameters {unknown}; known are {sorted(KNOWN)}")
+    asked.known(KNOWN)
     parameters: dict[str, Any] = {key: asked.number(key, value) for key, value in NUMBERS.items()}
     parameters |= {key: asked.integer(key, value) for key, value in INTEGERS.items()}
     parameters["tree_method"] = asked.text("tree_method", "hist")

@@ -9,9 +9,11 @@ feature, and'ed together: a dozen NumPy calls, however deep the trees are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
+
+from predictor.chunks import by_chunks, rows_at_once
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,15 +21,15 @@ if TYPE_CHECKING:
     from predictor.trees import Trees
 
     Bits = NDArray[np.unsignedinteger[Any]]
+    Spans = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 # XGBoost itself would take 110 MiB; a forest whose table would take more than this is walked, which is
 # up to four times as slow for one row (1,000 trees of depth 6 take 20 MiB).
 TABLE_BYTES: Final = 32 * 2**20
-# What is gathered at once, so that it stays in a core's L2 cache: with four times as much a row took
-# 1.1 times as long, with a quarter, for NumPy's fixed costs, 1.5 times.
-CHUNK_BYTES: Final = 2**18
 # Bits of the widest integer.
 LEAVES: Final = 64
+
+T = TypeVar("T", np.int32, np.int64)
 
 _FLIP: Final = np.int32(0x7FFFFFFF)
 _INF: Final = np.float32(np.inf)
@@ -42,17 +44,18 @@ class Tables:
     the number of keys that a value passes is its row of the table.
     """
 
-    def __init__(self, trees: Trees) -> None:
-        first, count = _spans(trees)
+    def __init__(self, trees: Trees, spans: Spans) -> None:
+        first, count = spans
         nodes = np.flatnonzero(trees.feature >= 0)
-        self.features, place = np.unique(trees.feature[nodes], return_inverse=True)
+        self.features = _distinct(trees.feature[nodes])
+        place = self.features.searchsorted(trees.feature[nodes])
         self.shift = np.arange(len(self.features), dtype=np.int64) << 32
         own = _ordered(trees.number[nodes] + _ZERO) + self.shift[place]
         begin = self.shift + np.iinfo(np.int32).min
         end = self.shift + _ordered(np.array([_INF]))
-        self.keys = np.unique(np.concatenate([begin, own, end]))
+        self.keys = _distinct(np.concatenate([begin, own, end]))
         shape = (len(self.keys) + 1, len(trees.roots))
-        split = _kept(trees, nodes, (first, count))
+        split = _kept(trees, nodes, spans)
         self.table = np.full(shape, ~split.dtype.type(0))
         tree = np.searchsorted(trees.roots, nodes, side="right") - 1
         np.bitwise_and.at(self.table, (self._rows(own), tree), split)
@@ -65,14 +68,11 @@ class Tables:
         self.one = self.table.dtype.type(1)
         self.values, self.offsets = _values(trees, first, int(count.max()))
         width = self.table.itemsize * len(trees.roots) * max(1, len(self.features))
-        self.chunk = max(1, CHUNK_BYTES // width)
+        self.chunk = rows_at_once(width)
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the values of the leaves reached, (rows, trees), of finite or missing features."""
-        if len(features) <= self.chunk:
-            return self._leaves(features)
-        starts = range(0, len(features), self.chunk)
-        return np.concatenate([self._leaves(features[i : i + self.chunk]) for i in starts])
+        return by_chunks(self._leaves, features, self.chunk)
 
     def _leaves(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         # fmin makes +inf of NaN, and adding zero +0 of -0.
@@ -91,19 +91,25 @@ class Tables:
 
 def build(trees: Trees) -> Tables | None:
     """Make the tables, or None where a tree has too many leaves for a word or memory would not do."""
-    _, count = _spans(trees)
-    if count.max() > LEAVES:
+    spans = _spans(trees)
+    most = int(spans[1].max())
+    if most > LEAVES:
         return None
     splits = trees.feature >= 0
-    pairs = np.unique(
-        np.stack([trees.feature[splits], trees.number[splits].view(np.int32)]), axis=1
-    )
-    rows = pairs.shape[1] + 2 * len(np.unique(pairs[0]))
-    size = rows * len(trees.roots) * _word(int(count.max())).itemsize
-    return Tables(trees) if size <= TABLE_BYTES else None
+    feature = trees.feature[splits].astype(np.int64)
+    pairs = (feature << 32) + trees.number[splits].view(np.int32)
+    rows = len(_distinct(pairs)) + 2 * len(_distinct(feature))
+    size = rows * len(trees.roots) * _word(most).itemsize
+    return Tables(trees, spans) if size <= TABLE_BYTES else None
 
 
-def _spans(trees: Trees) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _distinct(values: NDArray[T]) -> NDArray[T]:
+    """Sort integers, each once; np.unique would import numpy.ma, 6 ms of a start."""
+    ordered = np.sort(values)
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))]
+
+
+def _spans(trees: Trees) -> Spans:
     """Number each tree's leaves from the left: the first one below a node, and how many."""
     levels = list(trees.levels())
     count = np.ones(len(trees.left), np.int64)
@@ -118,9 +124,7 @@ def _spans(trees: Trees) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return first, count
 
 
-def _kept(
-    trees: Trees, nodes: NDArray[np.intp], spans: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> Bits:
+def _kept(trees: Trees, nodes: NDArray[np.intp], spans: Spans) -> Bits:
     """Return the leaves that are left over when a split is passed: all but those on its left."""
     first, count = spans
     left = trees.left[nodes]

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from predictor.chunks import by_chunks, rows_at_once
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from predictor.trees import Trees
-
-# As for tables: what is gathered at once stays in the cache.
-CHUNK_BYTES: Final = 2**18
 
 _INF: Final = np.float32(np.inf)
 
@@ -36,14 +35,11 @@ class Walk:
         self.left = trees.left.astype(np.intp)
         self.values = trees.number
         self.roots = trees.roots.astype(np.intp)
-        self.chunk = max(1, CHUNK_BYTES // (self.left.itemsize * len(self.roots)))
+        self.chunk = rows_at_once(self.left.itemsize * len(self.roots))
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the values of the leaves reached, (rows, trees), of finite or missing features."""
-        if len(features) <= self.chunk:
-            return self._leaves(features)
-        starts = range(0, len(features), self.chunk)
-        return np.concatenate([self._leaves(features[i : i + self.chunk]) for i in starts])
+        return by_chunks(self._leaves, features, self.chunk)
 
     def _leaves(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         rows, width = features.shape

@@ -68,10 +68,11 @@ def build(service: Service) -> FastAPI:
 
 def _shaped(service: Service) -> Any:
     async def handler(request: Request, error: Exception) -> JSONResponse:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        found = _error(request, status)
+        known = error if isinstance(error, HTTPException) else HTTPException(500)
+        found = _error(request, known.status_code)
         shape = found.as_json(stage=service.name, request_id=uuid4().hex)
-        return JSONResponse(shape, status_code=found.status)
+        # With Starlette's own headers: a 405 must say what is allowed (RFC 9110 §15.5.6).
+        return JSONResponse(shape, status_code=found.status, headers=known.headers)
 
     return handler
 

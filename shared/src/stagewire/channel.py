@@ -133,11 +133,9 @@ def _check_header(path: Path, header: tuple[str, ...], *, stated: bool) -> None:
     if numbers and not stated:
         msg = f"{path}: the first line {','.join(header)!r} holds the number {numbers[0]!r}, so it is no header; name the columns in the hyperparameter 'columns'"
         raise TrainingError(msg)
-    if doubled or "" in header:
-        msg = f"{path}: the header {','.join(header)!r} names {doubled or 'nothing'} twice"
-        raise TrainingError(
-            msg if doubled else f"{path}: the header {','.join(header)!r} has an empty name"
-        )
+    wrong = f"names {doubled} twice" if doubled else "has an empty name" if "" in header else None
+    if wrong:
+        raise TrainingError(f"{path}: the header {','.join(header)!r} {wrong}")
 
 
 def write_csv(path: Path, names: Sequence[str], columns: Sequence[Any]) -> None:

@@ -16,9 +16,12 @@ from stagewire.script import Context
 from stagewire.training import Job
 
 if TYPE_CHECKING:
+    from stagewire.schema import Schema
     from stagewire.settings import Settings
     from stagewire.stage import Stage
     from stagewire.table import Table
+
+TRAIN = "train"
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None
     """Write `manifest.json` into the model directory and load the whole as a server would.
 
     Golden rows are the first of the channel `validation`, else of `train`. A stage's `compile_fn(
-    model_dir, samples)` may first add files to the model, such as a plan, and prove them on
+    model_dir, samples, model)` may first add files to the model, such as a plan, and prove them on
     `samples`, the rows of `train`; what it returns stands in the manifest under `plan`.
 
     Raises:
@@ -40,7 +43,8 @@ def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None
     if stage.input is None or stage.output is None:
         msg = f"the model in {model_dir} states no schema, so there is nothing to record"
         raise ArtifactError(msg)
-    plan = _plan(stage, settings)
+    rows = _rows(Job(settings.base), stage.input)
+    plan = _plan(stage, str(model_dir), rows.get(TRAIN))
     found = Manifest(
         stage=name,
         input=stage.input,
@@ -48,7 +52,7 @@ def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None
         versions=manifest.installed(),
         files=manifest.digests(model_dir),
         hop={"dtype": hop_dtype} if hop_dtype else {},
-        golden=_golden(stage, settings),
+        golden=_golden(stage, str(model_dir), rows.get("validation", rows.get(TRAIN))),
         plan=plan,
     )
     manifest.write(model_dir, found)
@@ -57,31 +61,23 @@ def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None
     return found
 
 
-def _plan(stage: Stage, settings: Settings) -> dict[str, object]:
+def _rows(job: Job, schema: Schema) -> dict[str, Table]:
+    """Read the channels that there are."""
+    names = {TRAIN, "validation"}.intersection(job.channels)
+    return {name: job.channel(name).table(schema) for name in names}
+
+
+def _plan(stage: Stage, model_dir: str, rows: Table | None) -> dict[str, object]:
     if stage.script.compile_fn is None or stage.input is None:
         return {}
-    job = Job(settings.base)
-    if "train" in job.channels:
-        samples = job.channel("train").table(stage.input).good()
-    else:
-        samples = empty(replace(stage.input, task="transform"))
-    found: dict[str, object] = stage.script.compile_fn(str(settings.model_dir), samples)
+    samples = empty(replace(stage.input, task="transform")) if rows is None else rows.good()
+    found: dict[str, object] = stage.script.compile_fn(model_dir, samples, stage.model)
     return found
 
 
-def _golden(stage: Stage, settings: Settings) -> dict[str, object]:
-    data = _sample(stage, settings)
-    if data is None:
+def _golden(stage: Stage, model_dir: str, rows: Table | None) -> dict[str, object]:
+    if rows is None:
         _log.warning("there is no channel to take golden rows from")
         return {}
-    context = Context(str(settings.model_dir), "golden")
-    return golden.record(data, stage.predict(data, context))
-
-
-def _sample(stage: Stage, settings: Settings) -> Table | None:
-    job = Job(settings.base)
-    for name in ("validation", "train"):
-        if name in job.channels and stage.input:
-            table = job.channel(name).table(stage.input)
-            return table.take(np.arange(table.rows) < golden.ROWS).good()
-    return None
+    data = rows.take(np.arange(rows.rows) < golden.ROWS).good()
+    return golden.record(data, stage.predict(data, Context(model_dir, "golden")))

@@ -18,26 +18,59 @@ if TYPE_CHECKING:
 
 
 def encode(
-    data: Table, answer: Answer, accept: str | None, *, hop_dtype: DType | None = None
+    data: Table,
+    answer: Answer,
+    accept: str | None,
+    *,
+    hop_dtype: DType | None = None,
+    default: str | None = None,
 ) -> tuple[bytes, str]:
     """Write an answer; returns body and Content-Type.
 
-    `hop_dtype` is set on a stage whose answers go to another stage of ours.
+    `hop_dtype` is set on a stage whose answers go to another stage of ours, `default` stands in
+    for an Accept that leaves the format open.
 
     Raises:
         Malformed: the Accept header cannot be read.
         NotAcceptable: nothing that it allows can carry the answer; names the reason.
 
     """
-    ranges = media.accept(accept or "*/*")
-    if hop_dtype and answer.featurized and hop.is_hop(ranges):
-        return hop.encode(data, answer, hop_dtype)
-    own = MIRRORED[answer.request.origin]
-    offers = [own, *(name for name in CODECS if name != own)]
+    hops = hop_dtype is not None
+    obeyed = wanted(accept, hops=hops, featurized=answer.featurized, default=default)
+    if obeyed is None:
+        return hop.encode(data, answer, hop_dtype or "float64")
+    return _negotiated(answer, obeyed)
+
+
+def wanted(
+    accept: str | None, *, hops: bool, featurized: bool, default: str | None = None
+) -> str | None:
+    """Return the Accept that is obeyed, None for the hop's format.
+
+    Raises:
+        Malformed: the Accept header cannot be read.
+
+    """
+    stated = accept or "*/*"
+    leads = media.accept(stated)[0].media.name
+    is_open = leads in hop.OPEN if hops else leads == "*/*"
+    if is_open and default:
+        return default
+    return None if is_open and hops and featurized else stated
+
+
+def offers(origin: Origin) -> list[str]:
+    """List the formats that an answer may have, the caller's own first."""
+    own = MIRRORED[origin]
+    return [own, *(name for name in CODECS if name != own)]
+
+
+def _negotiated(answer: Answer, accept: str) -> tuple[bytes, str]:
+    ranges, left = media.accept(accept), offers(answer.request.origin)
     refusal = NotAcceptable(
         f"Accept is {accept!r}, and the answer can be one of: {', '.join(CODECS)}"
     )
-    while chosen := media.choose(ranges, offers):
+    while chosen := media.choose(ranges, left):
         try:
             # The bare name: stages that are not ours compare content types as strings.
             return CODECS[chosen[0]].write(answer), chosen[0]
@@ -46,7 +79,7 @@ def encode(
                 raise  # who takes anything gets the form that they sent, or the reason
             # What is wanted most cannot carry this answer; perhaps the next can.
             refusal = error
-            offers.remove(chosen[0])
+            left.remove(chosen[0])
     raise refusal
 
 

@@ -72,7 +72,7 @@ class StageError(Exception):
         self.rows = tuple(rows)
 
     def as_json(self, *, stage: str, request_id: str) -> dict[str, object]:
-        """Return the one error shape of design §3."""
+        """Return the one shape of errors, that of every route of every stage."""
         error: dict[str, object] = {
             "code": self.code,
             "message": self.message,

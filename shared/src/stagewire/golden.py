@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROWS = 8
 # Off the machine type that packaged, libm and SIMD may round otherwise; features and sums of
-# float32 leaves stay well inside this (design §4).
+# float32 leaves stay well inside this, and another model or a wrong library does not.
 RELATIVE = 1e-6
 
 

@@ -7,7 +7,7 @@ Developer Guide, inference-pipelines), so the request's options travel in those.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -22,13 +22,10 @@ if TYPE_CHECKING:
     from stagewire.table import Table
 
 
-def is_hop(ranges: tuple[media.Range, ...]) -> bool:
-    """Tell whether an Accept header leaves the format open.
-
-    What SageMaker sends to stages that are not last is not documented; absent, `*/*` and
-    `application/json` are the candidates, and none of them is a wish of the caller's.
-    """
-    return ranges[0].media.name in {"*/*", "application/*", media.JSON}
+# What leads an Accept header that leaves the format open. What SageMaker sends to stages that are
+# not last is not documented; absent, `*/*` and `application/json` are the candidates, and none of
+# them is a wish of the caller's.
+OPEN: Final = frozenset({"*/*", "application/*", media.JSON})
 
 
 def encode(data: Table, answer: Answer, dtype: DType) -> tuple[bytes, str]:

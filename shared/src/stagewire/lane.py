@@ -7,7 +7,6 @@ both give the same bytes, which tests compare.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from math import isfinite
@@ -16,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 
-from stagewire import hop, media
+from stagewire import media
 from stagewire.answer import Answer
 from stagewire.codec import CODECS, npy, text_csv
 from stagewire.codec.charset import UTF8
 from stagewire.codec.plain_csv import plain
-from stagewire.encoding import MIRRORED
+from stagewire.encoding import offers, wanted
 from stagewire.request import Origin, Policy, Request, from_parameters, valid_id
 from stagewire.results import single
 
@@ -37,10 +36,6 @@ if TYPE_CHECKING:
 
 HOP: Final = "hop"
 
-# The id is the one part of a Content-Type that differs from request to request.
-_ID = re.compile(r"; sw-id=([0-9A-Za-z_.-]{1,64})(?=;|$)")
-_ANY: Final = "_"
-_PLACE: Final = f"; sw-id={_ANY}"
 # What is beyond it may round to infinity as float32.
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
@@ -69,11 +64,15 @@ class Predicts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a Content-Type says apart from the id: the format, the options, and what a hop says of them."""
+    """What a Content-Type says apart from the id: the format, the options, and what a hop says of them.
+
+    `id` tells whether it has one: what looks like one may be part of another parameter's value.
+    """
 
     csv: bool
     request: Request
     passed: str
+    id: bool
 
 
 def opened(header: str, policy: Policy) -> Opened | None:
@@ -85,18 +84,20 @@ def opened(header: str, policy: Policy) -> Opened | None:
     """
     found = media.parse(header)
     parameters = found.parameters
+    # Another id here is one that stands in quotes, or before the one that was taken out.
+    usual = parameters.get("sw-id", media.ANY_ID) == media.ANY_ID
     if found.name == media.CSV:
-        usual = "sw-id" not in parameters
+        usual &= "sw-id" not in parameters
         usual &= found.charset.lower() in UTF8 and parameters.get("header", "absent") == "absent"
         origin = Origin.CSV
     else:
-        usual, origin = found.name == media.NPY, Origin.NPY
-        usual &= parameters.get("sw-id", _ANY) == _ANY  # else it is quoted, and nobody took it out
-    request = from_parameters(parameters, origin=origin, given_id=_ANY, policy=policy)
+        usual &= found.name == media.NPY
+        origin = Origin.NPY
+    request = from_parameters(parameters, origin=origin, given_id=media.ANY_ID, policy=policy)
     if not usual or request.origin.named:
         return None
-    passed = media.render("", {k: v for k, v in request.parameters().items() if k != "sw-id"})
-    return Opened(found.name == media.CSV, request, passed)
+    rest = media.render("", {k: v for k, v in request.parameters().items() if k != "sw-id"})
+    return Opened(found.name == media.CSV, request, rest, "sw-id" in parameters)
 
 
 class Lane:
@@ -116,13 +117,11 @@ class Lane:
         self, body: bytes, content_type: str, accept: str | None, context: Context
     ) -> tuple[bytes, str] | None:
         """Answer a request, or return None to leave it to the general way."""
-        passed = _ID.search(content_type)
-        given = context.request_id if passed is None else passed[1]
-        if passed is not None:
-            content_type = content_type[: passed.start()] + _PLACE + content_type[passed.end() :]
+        bare, passed = media.apart(content_type)
+        given = context.request_id if passed is None else passed
         try:
-            found = self.opened(content_type)
-            if found is None or not valid_id(given):
+            found = self.opened(bare)
+            if found is None or not valid_id(given) or found.id != (passed is not None):
                 return None
             form = self.form(accept, found.request.origin)
             answer = None if form is None else self.answer(body, found, form, given)
@@ -137,14 +136,16 @@ class Lane:
         raise NotImplementedError
 
     def _form(self, accept: str | None, origin: Origin) -> str | None:
-        ranges = media.accept(accept or "*/*")
         stage = self.stage
-        if stage.default_accept and stage.leaves_open(ranges):
-            ranges = media.accept(stage.default_accept)
-        elif stage.hop_dtype and isinstance(self, Features) and hop.is_hop(ranges):
+        obeyed = wanted(
+            accept,
+            hops=stage.hop_dtype is not None,
+            featurized=isinstance(self, Features),
+            default=stage.default_accept,
+        )
+        if obeyed is None:
             return HOP
-        own = MIRRORED[origin]
-        chosen = media.choose(ranges, [own, *(name for name in CODECS if name != own)])
+        chosen = media.choose(media.accept(obeyed), offers(origin))
         return chosen[0] if chosen else None
 
 

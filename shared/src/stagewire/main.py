@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import logging
 import sys
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from stagewire import loading, logs, settings
 from stagewire.errors import ArtifactError, ConfigError
-from stagewire.training import Job, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 def main(name: str, arguments: Sequence[str] | None = None) -> int:
     """Run a stage's program; returns its exit status."""
-    options = _parser(name).parse_args(arguments)
+    command, hop_dtype = _asked(name, sys.argv[1:] if arguments is None else arguments)
     try:
         found = settings.read()
     except ConfigError as error:
@@ -34,27 +32,36 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
         _log.critical("cannot start: %s", error)
         return 2
     logs.start(name, found.log_level)
-    if options.command == "serve":
+    if command == "serve":
         from stagewire.serve import serve
 
-        return serve(name)
-    if options.command == "train":
+        return serve(name, found)
+    if command == "train":
         return train(name, found)
-    return _compile(name, found, options.hop_dtype)
+    return _compile(name, found, hop_dtype)
 
 
-def _parser(name: str) -> argparse.ArgumentParser:
+def _asked(name: str, words: Sequence[str]) -> tuple[str, str | None]:
+    """Return the command, and for `compile` the type of the hop."""
+    if list(words) == ["serve"]:
+        # What an image is told at each start, to which argparse would add 2 ms.
+        return "serve", None
+    import argparse
+
     parser = argparse.ArgumentParser(name, description=f"The stage {name}.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer GET /ping and POST /invocations")
     commands.add_parser("train", help="train from input/ into model/ under SAGEMAKER_BASE_DIR")
     compiling = commands.add_parser("compile", help="make model/ a complete artifact")
     compiling.add_argument("--hop-dtype", choices=["float32", "float64"], default=None)
-    return parser
+    options = parser.parse_args(words)
+    return options.command, getattr(options, "hop_dtype", None)
 
 
 def train(name: str, found: Settings) -> int:
     """Train, or write the reason why not to `output/failure`; returns the exit status."""
+    from stagewire.training import Job, TrainingError
+
     try:
         importlib.import_module(f"{loading.module(name)}.training").train(Job(found.base))
     except (TrainingError, ArtifactError) as error:
@@ -80,6 +87,7 @@ def _failed(found: Settings, reason: str) -> int:
 
 def _compile(name: str, found: Settings, hop_dtype: str | None) -> int:
     from stagewire.compiling import compile_model
+    from stagewire.training import TrainingError
 
     try:
         compile_model(name, found, hop_dtype=hop_dtype)

@@ -26,7 +26,9 @@ ARROW = "application/vnd.apache.arrow.stream"
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
 _PARAMETER = re.compile(rf'\s*;\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))?)?\s*')
-_HOP = re.compile(r"(application/[a-z.-]+)(?:; sw-id=)([0-9A-Za-z_.-]{1,64})((?:; .*)?)")
+# On a hop the id is the one part of a Content-Type that differs from request to request.
+_ID = re.compile(r"; sw-id=([0-9A-Za-z_.-]{1,64})(?=;|$)")
+ANY_ID = "_"
 _ESCAPE = re.compile(r"\\(.)")
 
 
@@ -50,23 +52,32 @@ def parse(header: str) -> MediaType:
         UnsupportedMedia: it is not a media type at all.
 
     """
-    found = _HOP.fullmatch(header)
+    bare, passed = apart(header)
+    media = _remembered(bare)
+    if passed is not None:
+        if media is not None and media.parameters.get("sw-id") == ANY_ID:
+            return MediaType(media.name, {**media.parameters, "sw-id": passed})
+        media = _remembered(header)  # it stood in quotes, or behind another one
+    if media is None:
+        msg = f"the Content-Type {header!r} is not a media type such as 'text/csv; charset=utf-8'"
+        raise UnsupportedMedia(msg)
+    return media
+
+
+def apart(header: str) -> tuple[str, str | None]:
+    """Take the request's id out of a Content-Type: what is left, with `ANY_ID` in its place, and the id."""
+    found = _ID.search(header)
     if found is None:
-        return _remembered(header)
-    # On a hop each header has an id of its own, and the rest is always the same.
-    media = _remembered(f"{found[1]}; sw-id=_{found[3]}")
-    return MediaType(media.name, {**media.parameters, "sw-id": found[2]})
+        return header, None
+    return f"{header[: found.start(1)]}{ANY_ID}{header[found.end() :]}", found[1]
 
 
 @lru_cache(
     maxsize=256
 )  # clients send few distinct headers; a bound keeps hostile ones from growing it
-def _remembered(header: str) -> MediaType:
+def _remembered(header: str) -> MediaType | None:
     media, end = _parse(header, 0)
-    if media is None or header[end:].strip():
-        msg = f"the Content-Type {header!r} is not a media type such as 'text/csv; charset=utf-8'"
-        raise UnsupportedMedia(msg)
-    return media
+    return None if header[end:].strip() else media
 
 
 def _parse(header: str, start: int) -> tuple[MediaType | None, int]:

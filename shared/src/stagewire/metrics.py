@@ -64,7 +64,7 @@ class Collector:
         yield requests
         yield seconds
         for name, text, value in (
-            ("requests_in_flight", "Requests in_flight.", counts.in_flight),
+            ("requests_in_flight", "Requests being answered.", counts.in_flight),
             ("requests_queued", "Requests queued.", counts.queued),
         ):
             yield self._add(core.GaugeMetricFamily, name, text, value)
@@ -88,11 +88,11 @@ class Collector:
         total, found = 0, []
         for bound, count in zip((*BUCKETS, float("inf")), self.metrics.buckets, strict=True):
             total += count
-            found.append((core_bound(bound), float(total)))
+            found.append((_bound(bound), float(total)))
         return found
 
 
-def core_bound(bound: float) -> str:
+def _bound(bound: float) -> str:
     """Write a bucket's bound as Prometheus does."""
     return "+Inf" if bound == float("inf") else str(float(bound))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from stagewire.errors import ArtifactError
@@ -33,6 +32,8 @@ def _lines(path: Path) -> list[str]:
 
 
 def _met(line: str) -> bool:
+    from importlib import metadata
+
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:

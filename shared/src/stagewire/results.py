@@ -64,13 +64,14 @@ def _role(names: tuple[str, ...], output: Schema | None) -> Role:
 
 def empty(output: Schema | None) -> Table:
     """Make the results of no rows."""
-    fields = output.fields if output else ()
-    role = Role.FEATURE if output and output.task == "transform" else Role.PREDICTION
+    if output is None:
+        return Table((Column("prediction", np.empty(0), Role.PREDICTION),), 0)
+    role = _role(output.names, output)
     columns = tuple(
         Column(f.name, np.empty(0, np.dtype(f.dtype) if f.numeric else object), role)
-        for f in fields
+        for f in output.fields
     )
-    return Table(columns or (Column("prediction", np.empty(0), Role.PREDICTION),), 0)
+    return Table(columns, 0)
 
 
 def unfit(data: Table, found: Table) -> list[RowError]:

@@ -74,10 +74,8 @@ def of(module: ModuleType, *, user: bool = False) -> Script:
     if found["transform_fn"] and three:
         msg = f"{module.__file__} defines transform_fn and also {', '.join(three)}; it must be one or the other"
         raise ArtifactError(msg)
-    lacking = [name for name in ("model_fn", "predict_fn") if not found[name]]
-    if found["transform_fn"]:
-        lacking = [name for name in lacking if name == "model_fn"]
-    if lacking:
+    due = ("model_fn",) if found["transform_fn"] else ("model_fn", "predict_fn")
+    if lacking := [name for name in due if not found[name]]:
         msg = f"{module.__file__} lacks {' and '.join(lacking)}"
         raise ArtifactError(msg)
     return Script(
@@ -124,9 +122,11 @@ def load(path: Path) -> Script:
         msg = f"{path} is not a Python module"
         raise ArtifactError(msg)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[spec.name]
         msg = f"{path} cannot be run: {type(error).__name__}: {error}"
         raise ArtifactError(msg) from error
     return of(module, user=True)

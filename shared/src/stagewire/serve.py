@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
@@ -33,21 +34,15 @@ STAGE = "STAGEWIRE_STAGE"
 _SILENT_SECONDS = 20
 
 
-def serve(name: str) -> int:
-    """Serve a stage until SIGTERM or SIGINT; returns the exit status.
-
-    Raises:
-        ConfigError: a setting cannot be used.
-
-    """
-    found = settings.read()
+def serve(name: str, found: Settings) -> int:
+    """Serve a stage until SIGTERM or SIGINT; returns the exit status."""
     os.environ[STAGE] = name
     # One thread a library: OpenMP teams under concurrent requests cost 5 to 36 times (measured).
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     uvicorn.run(
-        "stagewire.serve:application",
+        partial(_front, name, found) if found.workers == 1 else "stagewire.serve:application",
         factory=True,
         host=found.host,
         port=found.port,
@@ -76,13 +71,17 @@ def _leave(number: int, _frame: object) -> None:
 
 
 def application() -> Front:
-    """Make the ASGI application of the stage that the environment names."""
+    """Make the ASGI application of one of several workers, from the environment alone."""
     found = settings.read()
     name = os.environ[STAGE]
     logs.start(name, found.log_level)
-    service = Service(name, found)
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+    return _front(name, found)
+
+
+def _front(name: str, found: Settings) -> Front:
+    service = Service(name, found)
     if found.metrics_port is not None:
         _expose(service, found)
     return Front(service, _web)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -58,7 +58,6 @@ class Settings:
     batch_seconds: float = BATCH_SECONDS
     access_log: bool = False
     plan: bool = True
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def model_dir(self) -> Path:
@@ -99,7 +98,6 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         batch_seconds=env.number("STAGEWIRE_BATCH_SECONDS", BATCH_SECONDS, zero=True),
         access_log=env.choice("STAGEWIRE_ACCESS_LOG", _BOOLEANS, default=False),
         plan=env.choice("STAGEWIRE_PLAN", {"on": True, "off": False}, default=True),
-        environ=env.environ,
     )
 
 

@@ -19,7 +19,7 @@ from stagewire.script import body_for, call, typed
 from stagewire.table import Role, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator
 
     from stagewire.answer import Answer
     from stagewire.lane import Lane
@@ -204,14 +204,7 @@ class Stage:
         return data if self.script.takes_table else data.frame(Role.FEATURE)
 
     def _encode(self, table: Table, answer: Answer, accept: str | None) -> tuple[bytes, str]:
-        if self.default_accept and self.leaves_open(media.accept(accept or "*/*")):
-            return encode(table, answer, self.default_accept)
-        return encode(table, answer, accept, hop_dtype=self.hop_dtype)
-
-    def leaves_open(self, ranges: Sequence[media.Range]) -> bool:
-        """Tell whether Accept is no wish: on a hop also the platform's own `application/json`."""
-        wanted = ranges[0].media.name
-        return wanted == "*/*" or (self.hop_dtype is not None and wanted == media.JSON)
+        return encode(table, answer, accept, hop_dtype=self.hop_dtype, default=self.default_accept)
 
     def _user_accept(self, accept: str | None) -> str:
         """Give a user's function what the toolkit would: JSON where nothing is asked."""

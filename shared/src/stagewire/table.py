@@ -103,10 +103,6 @@ class Table:
         msg = f"no column {name!r} among {list(self.names)}"
         raise KeyError(msg)
 
-    def with_columns(self, *columns: Column) -> Table:
-        """Append columns; the block of features stays what it was."""
-        return replace(self, columns=self.columns + columns)
-
     @property
     def valid(self) -> Array:
         """Tell the rows without error: boolean, shape (rows,)."""

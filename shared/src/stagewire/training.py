@@ -12,10 +12,15 @@ import orjson
 from stagewire.channel import Channel, TrainingError, read_csv, write_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Channel", "Hyperparameters", "Job", "TrainingError", "read_csv", "write_csv"]
+
+# What SageMaker itself adds: its toolkits' settings, and in a tuning job the metric that is tuned.
+_PLATFORM = ("sagemaker_", "_tuning_objective_metric")
+# Names the columns of headerless files; the job itself reads it, for every stage.
+_COLUMNS = "columns"
 
 _log = logging.getLogger("training")
 
@@ -25,6 +30,19 @@ class Hyperparameters:
     """The job's settings, all text as SageMaker passes them; each look-up names key and value when it fails."""
 
     values: Mapping[str, str]
+
+    def known(self, keys: Collection[str]) -> None:
+        """Hold what was asked against what a training understands.
+
+        Raises:
+            TrainingError: some keys are not among them; a slip would otherwise change nothing, silently.
+
+        """
+        understood = {*keys, _COLUMNS}
+        own = {key for key in self.values if not key.startswith(_PLATFORM)}
+        if unknown := sorted(own - understood):
+            msg = f"unknown hyperparameters {unknown}; known are {sorted(understood)}"
+            raise TrainingError(msg)
 
     def text(self, key: str, default: str | None = None) -> str | None:
         """Return a value, None when it is absent or empty."""
@@ -119,7 +137,7 @@ class Job:
             have = ", ".join(self.channels) or "none"
             msg = f"{folder} holds no .csv file; the channels with files are: {have}"
             raise TrainingError(msg)
-        parts = [read_csv(path, self.hyperparameters.names("columns")) for path in files]
+        parts = [read_csv(path, self.hyperparameters.names(_COLUMNS)) for path in files]
         return parts[0].joined(*parts[1:])
 
     @property

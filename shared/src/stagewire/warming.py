@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from stagewire.stage import Stage
 
 # What a codec or a careful parser imports when it is first needed: 0.1 to 0.3 s each.
-LIBRARIES = ("pandas", "pyarrow", "pyarrow.parquet")
+LIBRARIES = ("pandas", "pyarrow")
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from featurizer.kinds import names_in
 from featurizer.plan.operations import COMMON
-from featurizer.plan.run import Chain, Codes, Levels, Plan, Table, Words, places
+from featurizer.plan.run import Chain, Coded, Codes, Levels, Plan, Words, places
 from featurizer.plan.steps import trace
 from featurizer.plan.symbols import Block, Guard, Lookup, Number, Unplanned, Walk, Word
 
@@ -101,7 +101,7 @@ def _constants(name: str, values: Sequence[float]) -> Any:
     return values[0] if name in COMMON else np.array(values).reshape(-1, 1)
 
 
-def _tables(lookups: Keyed, guards: Sequence[Guard]) -> tuple[Table, ...]:
+def _tables(lookups: Keyed, guards: Sequence[Guard]) -> tuple[Coded, ...]:
     keys = dict.fromkeys((*lookups, *(guard.key for guard in guards)))
     return tuple(
         _table(key, lookups.get(key, ()), [guard for guard in guards if guard.key == key])
@@ -111,7 +111,7 @@ def _tables(lookups: Keyed, guards: Sequence[Guard]) -> tuple[Table, ...]:
 
 def _table(
     key: Number | Word, features: Sequence[tuple[int, Lookup]], guards: Sequence[Guard]
-) -> Table:
+) -> Coded:
     """Join what is made of one column: each value that any step knows gets a code."""
     values: list[Any] = list(
         dict.fromkeys(
@@ -135,7 +135,7 @@ def _table(
         if isinstance(key, Word)
         else Levels(chain([key]), np.array(values, dtype=np.float64))
     )
-    return Table(coder, cells, places([place for place, _ in features]), refused)
+    return Coded(coder, cells, places([place for place, _ in features]), refused)
 
 
 def _by_code(values: Sequence[Any], known: Sequence[Any], cells: Sequence[Any]) -> list[Any]:

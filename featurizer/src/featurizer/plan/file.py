@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from featurizer.plan.operations import COMMON
-from featurizer.plan.run import Chain, Codes, Levels, Plan, Table, Words, places
+from featurizer.plan.run import Chain, Coded, Codes, Levels, Plan, Words, places
 from stagewire.errors import ArtifactError
 from stagewire.schema import Schema
 
@@ -65,7 +65,7 @@ def _chain(chain: Chain, name: str, arrays: dict[str, NDArray[Any]]) -> dict[str
     return {"sources": chain.sources, "operations": counts}
 
 
-def _table(table: Table, name: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+def _table(table: Coded, name: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     arrays[name], arrays[f"{name}_places"] = table.cells, _indices(table.places)
     refused = [[code, *refusal] for code, refusal in table.refused.items()]
     if isinstance(table.coder, Words):
@@ -120,7 +120,7 @@ def _constant(name: str, row: NDArray[Any]) -> Any:
     return float(row[0]) if name in COMMON else row.reshape(-1, 1)
 
 
-def _read_table(structure: Mapping[str, Any], name: str, arrays: Arrays) -> Table:
+def _read_table(structure: Mapping[str, Any], name: str, arrays: Arrays) -> Coded:
     coder: Words | Levels
     if "words" in structure:
         coder = Words(structure["source"], Codes(structure["words"]))
@@ -128,7 +128,7 @@ def _read_table(structure: Mapping[str, Any], name: str, arrays: Arrays) -> Tabl
         chain = _read_chain(structure["chain"], arrays[f"{name}_chain"])
         coder = Levels(chain, arrays[f"{name}_levels"])
     refused = {code: (order, column, shown) for code, order, column, shown in structure["refused"]}
-    return Table(coder, arrays[name], _places(arrays[f"{name}_places"]), refused)
+    return Coded(coder, arrays[name], _places(arrays[f"{name}_places"]), refused)
 
 
 def _places(indices: NDArray[Any]) -> Places:

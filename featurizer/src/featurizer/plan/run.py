@@ -89,7 +89,7 @@ class Levels:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Coded:
     """The features of each code, shape (codes, features), and the codes that are refused."""
 
     coder: Words | Levels
@@ -107,7 +107,7 @@ class Plan:
 
     width: int
     chains: tuple[tuple[Chain, Places], ...]
-    tables: tuple[Table, ...]
+    tables: tuple[Coded, ...]
     limit: float
 
     def __call__(self, columns: Columns, rows: int) -> Floats:
