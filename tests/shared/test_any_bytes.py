@@ -287,6 +287,14 @@ def test_a_body_of_broken_rows_is_malformed(kind: str):
         decode(BROKEN[kind], media.MediaType(kind), NUMBERS)
 
 
+def test_a_body_of_names_is_not_repeated():
+    """An error lists a hundred of the columns that it found, however many there are."""
+    body = ",".join(f'"x{i}": 1' for i in range(5_000))
+
+    with pytest.raises(SchemaMismatch, match=r"'x99'\] and 4900 more$"):
+        decode(f"[{{{body}}}]".encode(), media.MediaType(media.JSON), NUMBERS)
+
+
 @pytest.mark.parametrize("kind", [media.JSON, media.JSONLINES])
 def test_objects_that_share_no_name_are_too_large(kind: str):
     """Rows times names is bounded: six thousand objects of a name each would be 36 million cells."""
