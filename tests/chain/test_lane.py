@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stagewire import loading
+from stagewire import loading, media
 from stagewire import settings as configured
 from stagewire.codec import npy
 from stagewire.codec.plain_csv import FEW
@@ -50,6 +50,8 @@ ACCEPTS = (
     "image/png",
     "text/csv;q=2",
 )
+# A caller's own ids: `:` may stand in one, and in a Content-Type only between quotes.
+IDS = ("given", "a:b", "::1", "a.b-c_d", "x" * 64)
 ROWS = (
     "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15",
     "F,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21",
@@ -79,9 +81,9 @@ def both(trained):
     return found
 
 
-def said(stage, body, kind, accept):
+def said(stage, body, kind, accept, given="given"):
     """All that a caller sees, refusals included."""
-    context = Context("", "given")
+    context = Context("", given)
     try:
         found = stage.answer(body, kind, accept, context)
     except StageError as error:
@@ -89,11 +91,13 @@ def said(stage, body, kind, accept):
     return (*found, context.request_id)
 
 
-def ways(stage, body, kind, accept):
-    """Compare the lane with the general way."""
-    assert said(stage, body, kind, accept) == said(
-        replace(stage, straight=False), body, kind, accept
-    )
+def ways(stage, *sent):
+    """Compare the lane with the general way; whoever is sent the answer can read what it is."""
+    found = said(stage, *sent)
+
+    assert found == said(replace(stage, straight=False), *sent)
+    if isinstance(found[0], bytes):
+        assert media.parse(found[1]).parameters.get("sw-id", found[2]) == found[2]
     return True
 
 
@@ -124,6 +128,7 @@ blocks = st.builds(
         bodies | blocks.map(npy.dump),
         st.sampled_from((*KINDS[:4], *KINDS)),
         st.sampled_from((*ACCEPTS[:4], *ACCEPTS)),
+        st.sampled_from(IDS),
     )
 )
 def test_both_ways_answer_alike(both, name, options, sent):
@@ -145,6 +150,20 @@ def test_every_content_type_and_accept(both, kind):
     ]
 
     assert all(agreed)
+
+
+@pytest.mark.parametrize("given", IDS)
+def test_an_id_crosses_the_hop(both, given):
+    """The next stage reads the very id that the caller gave, whichever way both stages take."""
+    firsts, seconds = ((each, replace(each, straight=False)) for each in both.values())
+    crossed = []
+    for first in firsts:
+        body, kind = first.answer(ROWS[0].encode(), "text/csv", None, Context("", given))
+        for second in seconds:
+            crossed.append(Context("", "another"))
+            second.answer(body, kind, None, crossed[-1])
+
+    assert [context.request_id for context in crossed] == [given] * 4
 
 
 @pytest.mark.parametrize("size", [1, FEW, 40])

@@ -20,6 +20,7 @@ from sklearn.preprocessing import (
 )
 
 from featurizer import compile_fn, model_fn, predict_fn
+from featurizer.model import COST
 from featurizer.planned import Planned
 from featurizer.training import train
 from stagewire import loading, manifest
@@ -280,8 +281,12 @@ def test_a_model_says_how_it_serves(base, tmp_path):
 
     assert (planned["plan"], planned["one_by_one"]) == ("on", 16)
     assert "number beyond 1.7" in planned["left_to_scikit_learn"]
-    assert off == {"plan": "off", "reason": "STAGEWIRE_PLAN=off"}
-    assert unvouched == {"plan": "off", "reason": "there is no manifest to vouch for one"}
+    assert off == {"plan": "off", "reason": "STAGEWIRE_PLAN=off", "cost": COST}
+    assert unvouched == {
+        "plan": "off",
+        "reason": "there is no manifest to vouch for one",
+        "cost": COST,
+    }
 
 
 def test_a_model_names_the_step_without_a_plan(base, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import xgboost as xgb
 
 from predictor import compile_fn, model_fn, predict_fn
-from predictor.both import SIZES, Both, crossover
+from predictor.both import FLOOR, SIZES, Both, crossover
 from predictor.model import load
 from predictor.plan import NAME
 from stagewire import loading, manifest
@@ -124,7 +124,7 @@ def test_a_large_batch_waits_for_nothing(artifact, caplog):
     assert first.tobytes() == model.raw(many).tobytes() == model.engine(many).tobytes()
     [logged] = [r.fields["crossover"] for r in caplog.records if r.message == "xgboost loaded"]
     assert logged == model.scorer.rows
-    assert logged in {0, *SIZES}
+    assert logged in SIZES
 
 
 def test_xgboost_is_loaded_once(artifact):
@@ -157,11 +157,11 @@ class Clock:
     def __init__(self):
         self.now = 0.0
 
-    def scorer(self, *, call, row):
-        """Return a scorer of a fixed and a marginal cost."""
+    def scorer(self, *, call, row, held_up=()):
+        """Return a scorer of a fixed and a marginal cost, which others hold up at some sizes."""
 
         def score(features):
-            self.now += call + row * len(features)
+            self.now += call + row * len(features) + 1e6 * (len(features) in held_up)
             return features
 
         return score
@@ -179,6 +179,30 @@ def test_the_crossover_is_where_times_cross(row, expected):
     )
 
     assert found == expected
+
+
+@pytest.mark.parametrize("size", [size for size in SIZES if size < 128])
+def test_one_size_held_up_decides_nothing(size):
+    """While a busy thread makes the plan look slow at one size, the next one is still tried."""
+    clock = Clock()
+    plan = clock.scorer(call=0, row=2.0, held_up=[size])
+
+    found = crossover(plan, clock.scorer(call=200, row=1), 3, clock=lambda: clock.now)
+
+    assert found == 128
+
+
+def test_few_rows_stay_the_plans(artifact):
+    """However slow the plan seems, a calibration under load never sends single rows to XGBoost."""
+    model = load(artifact)
+    clock = Clock()
+    slow, fast = clock.scorer(call=1e6, row=0), clock.scorer(call=1, row=0)
+    slow.signature, fast.booster, fast.ready = model.scorer.plan.signature, None, True
+    both = Both(slow, fast, clock=lambda: clock.now)
+
+    both.warm().join()
+
+    assert both.rows == FLOOR == 32
 
 
 def test_threads_agree_while_xgboost_loads(artifact):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from stagewire import media
 from stagewire.codec import CODECS
-from stagewire.codec.arrow import dump
+from stagewire.codec.arrow import dump, load
 from stagewire.decoding import decode
-from stagewire.errors import CallerError, Malformed, StageError
+from stagewire.errors import CallerError, Malformed, SchemaMismatch, StageError, TooLarge
 from stagewire.schema import schema
 from stagewire.table import Column, Role, Table, objects
 from stagewire.testing import ask, stage_of
@@ -181,3 +181,125 @@ def test_half_a_surrogate_pair_is_malformed():
 
     with pytest.raises(Malformed):
         decode(body, media.MediaType(media.JSON), NUMBERS)
+
+
+def header(descr: object, shape: tuple[int, ...]) -> bytes:
+    """Write the head of an npy file of nothing."""
+    file = io.BytesIO()
+    head = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, head)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["<U0", "|S0", "|V0", [("length", "<U0"), ("weight", "<U0")]])
+@pytest.mark.parametrize("shape", [(3_000_000,), (3_000_000, 2), (0, 2**62), (1, 0)])
+def test_an_array_of_nothing_is_malformed(kind: object, shape: tuple[int, ...]):
+    """A head of 128 bytes that states millions of cells without a byte is not believed."""
+    with pytest.raises(Malformed):
+        decode(header(kind, shape), media.MediaType(media.NPY, {"sw-origin": "npy"}), NUMBERS)
+
+
+def compressed(codec: str | None, **columns: object) -> bytes:
+    """Write an Arrow stream as a client does who wants it small."""
+    table = pa.table(columns)
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=codec)
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+ROWS = 1_000_000
+LONG = pa.DictionaryArray.from_arrays(pa.array(np.zeros(ROWS, np.int8)), pa.array(["x" * 100]))
+BOMBS = {
+    "nulls": lambda: compressed(None, **{f"x{i}": pa.nulls(ROWS) for i in range(8)}),
+    "null-parts": lambda: compressed(
+        None, x=pa.FixedSizeListArray.from_arrays(pa.nulls(8 * ROWS), 8 * ROWS)
+    ),
+    "zstd": lambda: compressed("zstd", **{f"x{i}": np.zeros(ROWS) for i in range(8)}),
+    "lz4": lambda: compressed("lz4", **{f"x{i}": np.zeros(ROWS) for i in range(8)}),
+    "dictionary": lambda: compressed(None, x=LONG),
+    "small-dictionary": lambda: compressed("zstd", **{f"x{i}": LONG for i in range(2)}),
+    "views": lambda: compressed("zstd", x=LONG.cast(pa.string()).cast(pa.string_view())),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_stream_of_much_is_too_large(name: str):
+    """Nulls, compression, dictionaries and views that say a hundred megabytes are refused unread."""
+    body = BOMBS[name]()
+
+    with pytest.raises(TooLarge, match="the body decodes to"):
+        decode(body, media.MediaType(media.ARROW), None)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([[None], None], pa.list_(pa.null())),
+        pa.array([{"a": 1}, None]),
+        pa.array(["a", None, "a"]).dictionary_encode(),
+        pa.array([1, None, 1]).dictionary_encode(),
+        pa.array([None, None]).dictionary_encode(),
+        pa.array(["a", None], pa.string_view()),
+        pa.array([[1, 2], [3, 4]], pa.list_(pa.int8(), 2)),
+        pa.array([], pa.string_view()),
+    ],
+    ids=lambda column: str(column.type),
+)
+@pytest.mark.parametrize("codec", [None, "zstd", "lz4"])
+def test_honest_streams_are_read(column: pa.Array, codec: str | None):
+    """Whatever is small decoded is read as it was, however it is written."""
+    body = compressed(codec, x=column)
+
+    found = load(body)
+
+    assert found.column("x").to_pylist() == column.to_pylist()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.RunEndEncodedArray.from_arrays([2], ["a"]),
+        pa.array([[1], [2]], pa.list_view(pa.int8())),
+        pa.array([["a"], ["b"]], pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+        pa.array([["a"], ["b"]], pa.list_(pa.string_view())),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_cells_that_share_bytes_are_refused(column: pa.Array):
+    """Types that say the same bytes any number of times, and cannot be counted, are named."""
+    with pytest.raises(SchemaMismatch, match=r"column 'x' is .*may share bytes"):
+        load(compressed(None, x=column))
+
+
+BROKEN = {
+    media.CSV: b"\n" * 200_000 + b"1,2\n",
+    media.JSON: b'{"instances": [' + b"[]," * 200_000 + b"[1, 2]]}",
+    media.JSONLINES: b"\n" * 200_000 + b'{"length": 1, "weight": 2}',
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_body_of_broken_rows_is_malformed(kind: str):
+    """More broken rows than anybody could name are refused as a whole, before they fill the memory."""
+    with pytest.raises(Malformed, match="more than 100000 rows are broken, the first of them"):
+        decode(BROKEN[kind], media.MediaType(kind), NUMBERS)
+
+
+def test_a_body_of_names_is_not_repeated():
+    """An error lists a hundred of the columns that it found, however many there are."""
+    body = ",".join(f'"x{i}": 1' for i in range(5_000))
+
+    with pytest.raises(SchemaMismatch, match=r"'x99'\] and 4900 more$"):
+        decode(f"[{{{body}}}]".encode(), media.MediaType(media.JSON), NUMBERS)
+
+
+@pytest.mark.parametrize("kind", [media.JSON, media.JSONLINES])
+def test_objects_that_share_no_name_are_too_large(kind: str):
+    """Rows times names is bounded: six thousand objects of a name each would be 36 million cells."""
+    rows = [f'{{"x{i}": 1}}' for i in range(6_000)]
+    body = "\n".join(rows) if kind == media.JSONLINES else f"[{','.join(rows)}]"
+
+    with pytest.raises(TooLarge, match="6000 rows with 6000 names"):
+        decode(body.encode(), media.MediaType(kind), NUMBERS)

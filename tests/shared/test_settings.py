@@ -122,6 +122,7 @@ def test_threads_follow_the_cpu_quota():
         ({"cpu.max": "150000 100000\n"}, 1.5),
         ({"cpu.max": "50000 100000\n"}, 0.5),
         ({"cpu.max": ""}, math.inf),
+        ({"cpu.max": "100000 0\n"}, math.inf),
         ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2.0),
         ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, math.inf),
         ({"cpu/cpu.cfs_quota_us": "100000\n"}, math.inf),

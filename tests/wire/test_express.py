@@ -125,3 +125,65 @@ def test_refusals_have_the_one_shape(server):
     assert statuses[0] == statuses[1] == 415
     assert statuses[2:] == [400, 405]
     assert all(b'"request_id"' in each for each in found)
+
+
+def test_repeated_headers_are_one_list(server):
+    """Accept may be cut into several headers in any order; Content-Type may not differ."""
+    sent = [
+        request(server, "Accept: text/csv", "Accept: image/png"),
+        request(server, "Accept: image/png", "Accept: text/csv"),
+        request(server, "Content-Type: text/csv", "Content-Type: text/csv"),
+        request(server, "Content-Type: text/csv", "Content-Type: application/json"),
+    ]
+
+    found = [exchange(server, each) for each in sent]
+
+    assert [int(STATUS.match(each)[1]) for each in found] == [200, 200, 200, 400]
+    assert found[0] == found[1]
+    assert b"more than one Content-Type: 'text/csv' and 'application/json'" in found[3]
+
+
+@pytest.mark.parametrize(
+    "lines", [(), ("Connection: close",), ("Accept: text/csv",)], ids=["plain", "close", "accept"]
+)
+def test_trailers_are_no_headers(server, lines):
+    """What stands behind a body's chunks changes neither id nor formats (RFC 9110 §6.5.1)."""
+    body = server.csv[0].encode() + b"\n"
+    chunk, lines = b"%x\r\n%b\r\n0\r\n" % (len(body), body), ("Transfer-Encoding: chunked", *lines)
+    evil = b"X-Request-Id: evil\r\nAccept: image/png\r\nContent-Type: image/png\r\nExpect: 100-continue\r\n"
+    wanted = exchange(server, request(server, *lines, body=chunk + b"\r\n"))
+
+    found = exchange(server, request(server, *lines, body=chunk + evil + b"\r\n"))
+    late = exchange(server, request(server, *lines, body=chunk), evil + b"\r\n")
+
+    assert STATUS.match(wanted)[1] == b"200"
+    assert found == late == wanted
+
+
+H2C = (
+    "Connection: Upgrade, HTTP2-Settings",
+    "Upgrade: h2c",
+    "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+)
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_another_protocol_is_declined_and_the_request_answered(server, protocol):
+    """Java's HttpClient offers HTTP/2 with every first request; its body is not lost by that."""
+    usual = request(server)
+    lines = [line.replace("h2c", protocol) for line in H2C]
+    body = server.csv[0].encode() + b"\n"
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    offered = request(server, *lines)
+    wanted = exchange(server, usual)
+
+    head = offered.index(b"\r\n\r\n") + 4
+    found = [exchange(server, offered)]
+    found += [exchange(server, offered[:cut], offered[cut:]) for cut in (40, head, head + 1, -1)]
+    found.append(
+        exchange(server, request(server, *lines, "Transfer-Encoding: chunked", body=chunks))
+    )
+    several = exchange(server, offered + usual + offered + offered, answers=4)
+
+    assert found == [wanted] * len(found)
+    assert complete(several) == [wanted] * 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from featurizer.model import COST
 from featurizer.plan.assemble import assemble
 from featurizer.plan.edges import edges
 from featurizer.plan.file import FORMAT, NUMBERS, STRUCTURE, read, write
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from featurizer.model import Featurizer
     from stagewire.table import Table
-
-# As measured for one row: it holds for whatever scikit-learn computes.
-COST = "scikit-learn itself serves: about 4 ms a request, and 1 s and 180 MiB at the start"
 
 
 def compile_plan(folder: Path, reference: Featurizer, samples: Table) -> dict[str, Any]:

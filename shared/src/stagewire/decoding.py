@@ -10,7 +10,7 @@ import numpy as np
 from stagewire.answer import INDEX
 from stagewire.codec import codec
 from stagewire.conform import conform, is_number
-from stagewire.errors import BadRows, RowError, SchemaMismatch
+from stagewire.errors import LISTED_ROWS, BadRows, RowError, SchemaMismatch
 from stagewire.parsed import ABSENT
 from stagewire.request import Origin, Policy, from_parameters
 from stagewire.schema import Field, Schema
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from stagewire.table import Values
 
 RESERVED = "prediction"
+# As many as rows: the names of a body may be as long as the body.
+LISTED_NAMES = LISTED_ROWS
 # Beyond this JSON readers round integers to floats, so a carried one would change.
 _ROUNDED = 2.0**63
 
@@ -138,7 +140,8 @@ def _places(parsed: Parsed, schema: Schema) -> list[int]:
         found[position] = place
     missing = [name for i, name in enumerate(schema.names) if i not in found]
     if missing:
-        msg = f"the input lacks the columns {missing}; it has {list(names)}"
+        more = f" and {len(names) - LISTED_NAMES} more" if len(names) > LISTED_NAMES else ""
+        msg = f"the input lacks the columns {missing}; it has {list(names[:LISTED_NAMES])}{more}"
         raise SchemaMismatch(msg)
     return [found[i] for i in range(len(schema.fields))]
 

@@ -7,8 +7,10 @@ POST in one piece, takes uvicorn's own way, as it would have.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from httptools import HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stagewire.front import Front
@@ -27,10 +29,18 @@ class Express(HttpToolsProtocol):
         app: Any = self.app
         own = isinstance(app, Front) and not app.service.settings.access_log
         self.front: Front | None = app if own else None
+        self.stated: list[tuple[bytes, bytes]] = []
+        # Where the rest begins of what came, once another protocol was asked for.
+        self.declined: int | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; a request that is not whole by then goes uvicorn's way."""
         super().data_received(data)
+        while self.declined is not None:
+            data, self.declined = self._head() + data[self.declined :], None
+            self.parser = HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            super().data_received(data)
         if self.parts is not None:
             self._usual_way()
 
@@ -42,8 +52,12 @@ class Express(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Wait for the body, where the short cut may be taken."""
+        if self._upgrade():
+            return
         if self._plain():
             self.parts = []
+            # Trailers are no headers (RFC 9110 §6.5.1): they go to a list that nobody reads.
+            self.stated, self.headers = self.headers, []
         else:
             self._begin()
 
@@ -54,6 +68,7 @@ class Express(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expected
         self.headers += headers  # in place: the scope holds this list
         super().on_headers_complete()
+        self.headers = []  # the scope has its list, and trailers do not come into it
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body."""
@@ -69,7 +84,30 @@ class Express(HttpToolsProtocol):
                 self.parts = None
                 return
             self._usual_way()
-        super().on_message_complete()
+        if not self._upgrade():
+            super().on_message_complete()
+
+    def _upgrade(self) -> bool:
+        """Tell a request for another protocol, whose body the parser passes over."""
+        parser: Any = self.parser
+        return bool(parser.should_upgrade() and parser.get_method() != b"CONNECT")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Note where the body begins; whatever is asked for, HTTP/1.1 is spoken (RFC 9110 §7.8)."""
+        error = sys.exception()
+        if self._upgrade() and error is not None:
+            self.declined = error.args[0]
+
+    def _head(self) -> bytes:
+        """Write the request's head again, as if no other protocol had been asked for."""
+        parser: Any = self.parser
+        first = b"%b %b HTTP/%b" % (
+            parser.get_method(),
+            self.url,
+            parser.get_http_version().encode("ascii"),
+        )
+        lines = [b"%b: %b" % pair for pair in self.headers if pair[0] != b"upgrade"]
+        return b"\r\n".join([first, *lines, b"", b""])
 
     def _plain(self) -> bool:
         """Tell a POST to the stage that nothing else is in flight before, and that may follow others."""
@@ -85,7 +123,6 @@ class Express(HttpToolsProtocol):
             and not self.flow.write_paused
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
-            and not parser.should_upgrade()
             and parser.should_keep_alive()
         )
 
@@ -93,7 +130,7 @@ class Express(HttpToolsProtocol):
         if self.front is None or self.server_state.default_headers:
             return False
         body = parts[0] if len(parts) == 1 else b"".join(parts)
-        found = self.front.at_once(Headers(self.headers), body)
+        found = self.front.at_once(Headers(self.stated), body)
         if found is None:
             return False
         content, kind, request_id = found
@@ -105,6 +142,8 @@ class Express(HttpToolsProtocol):
     def _usual_way(self) -> None:
         """Begin as uvicorn would have when the headers were there."""
         parts, self.parts = self.parts or [], None
+        self.headers = self.stated
+        self.expect_100_continue = False  # else only a trailer said so
         self._begin()
         for part in parts:
             super().on_body(part)

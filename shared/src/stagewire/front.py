@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 
 from stagewire.body import Share, read
-from stagewire.errors import MethodNotAllowed, StageError, StageFailed, UnsupportedMedia
+from stagewire.errors import Malformed, MethodNotAllowed, StageError, StageFailed, UnsupportedMedia
 from stagewire.headers import Headers
 from stagewire.request import new_id
 from stagewire.request import request_id as checked
@@ -201,6 +201,9 @@ def _refuse_encoding(encoding: str) -> None:
 
 def _content_type(headers: Headers) -> str:
     found = headers.raw.get(b"content-type")
+    if headers.types:
+        types = " and ".join(repr(each.decode("latin-1")) for each in headers.types)
+        raise Malformed(f"the request states more than one Content-Type: {types}")
     if not found:
         msg = "the request states no Content-Type; say for instance 'text/csv'"
         raise UnsupportedMedia(msg)

@@ -165,7 +165,7 @@ class Features(Lane):
             return None
         rows = self.plain.few(body)
         flat = self.model.few(rows) if rows is not None else None
-        kind = f"{media.NPY}; sw-id={given}{found.passed}" if form == HOP else media.CSV
+        kind = _hop(given, found.passed) if form == HOP else media.CSV
         if flat is not None and form == HOP:
             # One sum tells whether all are finite, unless it overflows itself.
             if not isfinite(sum(flat)) or max(flat) > _LARGEST or min(flat) < -_LARGEST:
@@ -218,6 +218,13 @@ class Scores(Lane):
         block = npy.load(body)
         usual = block.dtype == np.float32 and block.ndim == 2  # noqa: PLR2004 (rows and columns)
         return block if usual and len(block) and block.shape[1] == self.width else None
+
+
+def _hop(given: str, passed: str) -> str:
+    """Write the Content-Type of a hop, as `media.render` does."""
+    # Of all that an id may hold, only a colon is no token (RFC 9110 §5.6.2).
+    shown = f'"{given}"' if ":" in given else given
+    return f"{media.NPY}; sw-id={shown}{passed}"
 
 
 def lane(stage: Stage) -> Lane | None:

@@ -7,6 +7,19 @@ MIB = 1024 * 1024
 # SageMaker takes real-time payloads up to 25 MB (Developer Guide, deploy-model-options).
 BODY_BYTES = 25 * MIB
 
+# What Arrow compresses or says once in a dictionary may decode to so many times the limit. An answer
+# repeats its columns as plain ones, and SageMaker carries no more of them back than it brings; as
+# CSV a number of 8 bytes may take half.
+EXPANSION = 2
+
+# So many cells a body may have at most: one a byte, as in a CSV of nothing but commas. JSON objects
+# that share no name would have rows times names.
+CELLS = BODY_BYTES
+
+# More rows than this that are no rows at all are not listed but refused as a whole: 25 MiB of line
+# ends would be 26 million errors of 200 bytes each.
+BROKEN_ROWS = 100_000
+
 # A model container must reply within 60 s (Developer Guide, your-algorithms-inference-code).
 REPLY_SECONDS = 60.0
 

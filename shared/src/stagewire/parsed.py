@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from stagewire.errors import Malformed, RowError
+from stagewire.limits import BROKEN_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +49,7 @@ def columns_of(
     A row one cell longer than the narrowest width carries its label last, which nobody needs here.
 
     Raises:
-        Malformed: there are no rows.
+        Malformed: there are no rows, or too many are broken.
 
     """
     if not rows:
@@ -68,5 +69,18 @@ def columns_of(
                 )
             )
             kept.append([blank] * width)
+            refuse_broken(errors)
     cut = [row[:width] for row in kept] if len(allowed) > 1 else kept
     return list(zip(*cut, strict=True)), tuple(errors)
+
+
+def refuse_broken(errors: Sequence[RowError]) -> None:
+    """Stop where a body is no table.
+
+    Raises:
+        Malformed: too many rows are broken to keep an error of each.
+
+    """
+    if len(errors) > BROKEN_ROWS:
+        msg = f"more than {BROKEN_ROWS} rows are broken, the first of them so: {errors[0]}"
+        raise Malformed(msg)

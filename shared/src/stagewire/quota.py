@@ -23,7 +23,7 @@ def quota(root: Path = _ROOT) -> float:
         (period,) = _words(root / "cpu/cpu.cfs_period_us", 1)
     try:
         found = float(limit or "max") / float(period or "nan")
-    except ValueError:
+    except (ValueError, ZeroDivisionError):
         return math.inf
     return found if found > 0 else math.inf
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from stagewire.codec.extent import refuse_large, refuse_repeated
 from stagewire.errors import Malformed, NotAcceptable
 from stagewire.offload import off_loop
 from stagewire.parsed import Parsed
@@ -38,6 +40,8 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
 
     Raises:
         Malformed: not an Arrow stream, a damaged one, or one without rows.
+        TooLarge: it decodes to far more than the body's limit.
+        SchemaMismatch: how much it decodes to cannot be told.
 
     """
     del media, schema  # the stream says all that there is to know
@@ -76,17 +80,21 @@ def load(body: bytes) -> pa.Table:
 
     Raises:
         Malformed: not an Arrow stream, or a damaged one.
+        TooLarge: it decodes to far more than the body's limit.
+        SchemaMismatch: how much it decodes to cannot be told.
 
     """
     import pyarrow as pa
 
     try:
         with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
+            refuse_large(body, reader.schema)
             table = reader.read_all()
         table.validate(full=True)
+        refuse_repeated(body, table)
         for name in table.column_names:
             name.encode()
-    except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError, struct.error) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         msg = f"the body is not an Arrow IPC stream: {reason}"
         raise Malformed(msg) from None

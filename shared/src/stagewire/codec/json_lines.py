@@ -8,7 +8,7 @@ from stagewire.codec.charset import text
 from stagewire.codec.json_text import loads
 from stagewire.codec.text_json import bare, dump, records, rows_of
 from stagewire.errors import Malformed, RowError
-from stagewire.parsed import Parsed
+from stagewire.parsed import Parsed, refuse_broken
 from stagewire.request import Origin
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
     """Read JSON Lines; a line that is no object is that row's error, unless all are.
 
     Raises:
-        Malformed: no line is an object.
+        Malformed: no line is an object, or too many are none.
+        TooLarge: lines that share no names would make too many cells.
 
     """
     del schema  # every row names its own columns
@@ -32,6 +33,7 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         rows.append(row)
         if reason:
             errors.append(RowError(number, None, None, reason))
+            refuse_broken(errors)
     if len(errors) == len(rows):
         msg = f"the body is not JSON Lines of objects: {errors[0]}"
         raise Malformed(msg)

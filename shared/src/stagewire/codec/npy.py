@@ -87,6 +87,11 @@ def _header(body: bytes) -> tuple[tuple[int, ...], bool, Any, int]:
     file = io.BytesIO(body)
     reader = _READERS[npy_format.read_magic(file)]
     shape, fortran, dtype = reader(file)
+    fields = [dtype[name] for name in dtype.names] if dtype.names else [dtype]
+    # NumPy's own empty arrays of text have cells of one character.
+    if not all(each.itemsize for each in fields) or 0 in shape[1:]:
+        msg = f"{dtype} of shape {shape} states cells without a byte"
+        raise ValueError(msg)
     return shape, fortran, dtype, file.tell()
 
 
@@ -101,7 +106,7 @@ def _view(body: bytes, start: int, shape: tuple[int, ...], dtype: Any, *, fortra
     if not shape or count < 0 or min(shape) < 0 or count * dtype.itemsize != len(body) - start:
         msg = f"the header states {dtype} of shape {shape}, but {len(body) - start} bytes follow"
         raise Malformed(msg)
-    if not count or not dtype.itemsize:
+    if not count:
         return np.empty(shape, dtype)
     flat = np.frombuffer(body, dtype=dtype, count=count, offset=start)
     array = flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)

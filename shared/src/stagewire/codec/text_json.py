@@ -10,7 +10,8 @@ import orjson
 from stagewire.answer import INDEX
 from stagewire.codec.cells import refuse_infinite
 from stagewire.codec.json_text import load
-from stagewire.errors import Malformed, NotAcceptable
+from stagewire.errors import Malformed, NotAcceptable, TooLarge
+from stagewire.limits import CELLS
 from stagewire.parsed import ABSENT, Parsed, columns_of
 from stagewire.request import Origin
 
@@ -60,6 +61,7 @@ def records(rows: Sequence[Any], origin: Origin) -> Parsed:
 
     Raises:
         Malformed: there are no rows, or one is no object.
+        TooLarge: rows that share no names would make too many cells.
 
     """
     if not rows:
@@ -72,6 +74,9 @@ def records(rows: Sequence[Any], origin: Origin) -> Parsed:
             )
             raise Malformed(msg)
     names = tuple(dict.fromkeys(name for row in rows for name in row))
+    if len(names) * len(rows) > CELLS:
+        msg = f"{len(rows)} rows with {len(names)} names are over the limit of {CELLS} cells; send fewer rows a request"
+        raise TooLarge(msg)
     columns = [[row.get(name, ABSENT) for row in rows] for name in names]
     if not names:
         msg = "the rows hold no columns"
