@@ -140,7 +140,8 @@ $(SDK3)/ready: $(UV) pipeline/sdk3-requirements.lock
 	@$(UV) pip install --quiet --python $(SDK3)/bin/python --require-hashes -r pipeline/sdk3-requirements.lock
 	@touch $@
 
-# Not editable, and nothing there but the room, the wire and the tools of the tests: an undeclared import fails.
+# Not editable, and nothing there but the room, the wire where it imports it, and the tools of the tests: an undeclared
+# import fails. The door imports nothing of the wire.
 .PHONY: $(addprefix test-room-,$(ROOMS))
 $(addprefix test-room-,$(ROOMS)): test-room-%: $(READY)
 	@if [ ! -d tests/$* ]; then echo "test-rooms: no tests/$* yet"; exit 0; fi; set -e; \
@@ -148,5 +149,5 @@ $(addprefix test-room-,$(ROOMS)): test-room-%: $(READY)
 	  $(UV) venv --quiet --clear --python $(BIN)/python $$room; \
 	  $(UV) pip install --quiet --python $$room/bin/python --require-hashes \
 	    -r $*/requirements.lock -r tests/requirements.lock; \
-	  $(UV) pip install --quiet --python $$room/bin/python --no-deps --reinstall $(sort ./shared ./$*); \
+	  $(UV) pip install --quiet --python $$room/bin/python --no-deps --reinstall $(sort $(if $(filter local,$*),,./shared) ./$*); \
 	  $$room/bin/python -Im pytest -m "not containers" tests/$*
