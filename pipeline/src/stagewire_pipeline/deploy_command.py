@@ -72,7 +72,6 @@ def deploy(  # noqa: PLR0913 (click passes one argument an option)
         update=update,
         wait=wait,
     )
-    deploying.check(wish)
     aws = connected(context)
     console = Console()
     with show_deploy.steps(console) as say:
