@@ -61,6 +61,11 @@ def choose(name: str, model_dir: Path, program: str | None) -> Script:
     return script.of(importlib.import_module(module(name)))
 
 
+def installed() -> dict[str, str]:
+    """Map the name of every installed stage to its module."""
+    return {point.name: point.value for point in entry_points(group=GROUP)}
+
+
 def module(name: str) -> str:
     """Find the module of a stage among the installed ones.
 
@@ -68,7 +73,7 @@ def module(name: str) -> str:
         ArtifactError: no installed distribution brings it.
 
     """
-    found = {point.name: point.value for point in entry_points(group=GROUP)}
+    found = installed()
     if name not in found:
         msg = f"no stage {name!r} is installed; there are: {', '.join(sorted(found)) or 'none'}"
         raise ArtifactError(msg)
