@@ -35,8 +35,19 @@ CLIENT = click.option(
 @click.command()
 @click.option("--name", default="stagewire", show_default=True, help="The endpoint's.")
 @options.OUT
-@click.option("--instance-type", default=INSTANCE_TYPE, show_default=True)
-@click.option("--instance-count", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--instance-type",
+    default=INSTANCE_TYPE,
+    show_default=True,
+    help="What each instance is; every one runs all containers of the chain.",
+)
+@click.option(
+    "--instance-count",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many instances serve the endpoint.",
+)
 @click.option("--bucket", help="For the artifacts; sagemaker-REGION-ACCOUNT unless given.")
 @click.option("--role", metavar="ARN", help="What SageMaker acts as; the caller's unless given.")
 @IMAGES
