@@ -22,7 +22,7 @@ IMAGES = click.option(
     multiple=True,
     callback=options.pairs,
     metavar="STAGE=NAME",
-    help="A stage's image; pushed or made ones unless given.",
+    help="A stage's image; the pushed one, or stagewire/STAGE:latest, unless given.",
 )
 CLIENT = click.option(
     "--client",
