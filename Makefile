@@ -1,4 +1,4 @@
-# One entry a task. Nothing need be installed but make and Python >= 3.11; `make help` lists the tasks.
+# One entry a task. Nothing need be installed but make and Python 3.11 to 3.13; `make help` lists the tasks.
 # Written for GNU make 3.81 too, which is the one that macOS carries.
 PYTHON ?= python3
 PORT ?= 8080
@@ -113,12 +113,14 @@ clean:  ## Remove all that was made, .venv included
 	rm -rf build .venv .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-ci: lint types test test-rooms  ## What must pass before a change lands
+ci:  ## What must pass before a change lands, with a Docker Engine
+	@.ci/run
 
 # uv comes by pip, with the version and the hashes that the lock names.
 $(UV):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Stagewire needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; new = "too new for the locked libraries"; \
+	  sys.exit("$(PYTHON) is " + ("too old" if v < (3, 11) else new) if not (3, 11) <= v < (3, 14) else 0)' || \
+	  { echo "Stagewire needs Python 3.11 to 3.13; name one with: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@mkdir -p build
 	@$(PYTHON) -m venv .venv
 	@awk '/^[^ ]/ {mine = /^uv==/} mine && !/^ *#/' requirements.lock > build/uv.lock
@@ -140,7 +142,8 @@ $(SDK3)/ready: $(UV) pipeline/sdk3-requirements.lock
 	@$(UV) pip install --quiet --python $(SDK3)/bin/python --require-hashes -r pipeline/sdk3-requirements.lock
 	@touch $@
 
-# Not editable, and nothing there but the room, the wire and the tools of the tests: an undeclared import fails.
+# Not editable, and nothing there but the room, the wire where it imports it, and the tools of the tests: an undeclared
+# import fails. The door imports nothing of the wire.
 .PHONY: $(addprefix test-room-,$(ROOMS))
 $(addprefix test-room-,$(ROOMS)): test-room-%: $(READY)
 	@if [ ! -d tests/$* ]; then echo "test-rooms: no tests/$* yet"; exit 0; fi; set -e; \
@@ -148,5 +151,5 @@ $(addprefix test-room-,$(ROOMS)): test-room-%: $(READY)
 	  $(UV) venv --quiet --clear --python $(BIN)/python $$room; \
 	  $(UV) pip install --quiet --python $$room/bin/python --require-hashes \
 	    -r $*/requirements.lock -r tests/requirements.lock; \
-	  $(UV) pip install --quiet --python $$room/bin/python --no-deps --reinstall $(sort ./shared ./$*); \
+	  $(UV) pip install --quiet --python $$room/bin/python --no-deps --reinstall $(sort $(if $(filter local,$*),,./shared) ./$*); \
 	  $$room/bin/python -Im pytest -m "not containers" tests/$*

@@ -65,21 +65,23 @@ def told(tmp_path):
 
 
 def test_each_image_is_pushed_by_its_content_and_as_the_latest(run, told, tmp_path):
-    """Login by stdin, then tag and push under both names; the first one is recorded."""
+    """One login by stdin, then tag and push each under both names; the first one is recorded."""
     done = run("--image", "predictor=mine:3")
 
     first = f"{REGISTRY}/stagewire/featurizer:0123456789ab"
     second = f"{REGISTRY}/stagewire/featurizer:latest"
     assert done.returncode == 0, done.stderr
-    assert told()[:6] == [
+    assert told()[:7] == [
         ["image", "inspect", "stagewire/featurizer:latest", ""],
-        ["login", "--username", "AWS", "--password-stdin", REGISTRY, told()[1][-1]],
+        ["image", "inspect", "mine:3", ""],
+        ["login", "--username", "AWS", "--password-stdin", REGISTRY, told()[2][-1]],
         ["tag", "stagewire/featurizer:latest", first, ""],
         ["push", first, ""],
         ["tag", "stagewire/featurizer:latest", second, ""],
         ["push", second, ""],
     ]
-    assert told()[1][-1]
+    assert told()[2][-1]
+    assert [each[0] for each in told()[7:]] == ["tag", "push", "tag", "push"]
     assert "featurizer: layer 1: Pushed" in done.stdout
     (recorded,) = json.loads((tmp_path / "push.json").read_text()).values()
     assert recorded["featurizer"] == first

@@ -74,6 +74,14 @@ def made(out):
     return sorted(each["name"] for entry in entries for each in entry["made"])
 
 
+def test_one_client_a_service_asks_again_and_again(url, environ):
+    """A wait polls, and a client costs the reading of its service's whole model."""
+    here = Aws({**environ, "AWS_ENDPOINT_URL": url})
+
+    assert here.client("sagemaker") is here.client("sagemaker")
+    assert here.client("sagemaker") is not here.client("s3")
+
+
 def test_a_failed_endpoint_tells_reason_and_last_lines(here, aws, wish, out):
     """The platform's reason, and what the blamed container wrote last, nobody else's lines."""
     logs = aws("logs")

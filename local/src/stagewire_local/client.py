@@ -50,7 +50,7 @@ class Client:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         head = written("POST", path, address, headers=headers, size=len(body))
-        connection = self.pool.kept(address) or await self.pool.opened(address, by=deadline)
+        connection = await self.pool.taken(address, by=deadline)
         whole = Whole(limit, loop=loop)
         connection.ask(head, body, sink=whole)
         return await answered(whole, connection, deadline=deadline)
@@ -72,7 +72,7 @@ class Client:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         head = written("POST", path, address, headers=headers, size=len(body))
-        connection = self.pool.kept(address) or await self.pool.opened(address, by=deadline)
+        connection = await self.pool.taken(address, by=deadline)
         flow = Flow(connection, loop=loop)
         connection.ask(head, body, sink=flow)
         timer = loop.call_at(deadline, connection.late, flow)
@@ -89,9 +89,7 @@ class Client:
         head = written("GET", "/ping", address, headers={}, size=None)
         try:
             while True:
-                connection = self.pool.kept(address)
-                if connection is None:
-                    connection = await self.pool.opened(address, by=deadline)
+                connection = await self.pool.taken(address, by=deadline)
                 whole = Whole(PING_BYTES, loop=loop)
                 connection.ask(head, b"", sink=whole)
                 try:

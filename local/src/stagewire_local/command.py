@@ -76,7 +76,12 @@ def local(context: click.Context) -> None:
     show_default=True,
     help="What runs the containers: installed stages as processes, or any image in Docker.",
 )
-@click.option("--region", default="us-east-1", show_default=True, help="Region named in errors.")
+@click.option(
+    "--region",
+    default="us-east-1",
+    show_default=True,
+    help="Region of the box: in ARNs and errors, and what `local run` and `local env` set.",
+)
 @click.pass_context
 def up(  # noqa: PLR0913 -- click passes one argument an option
     context: click.Context,

@@ -13,43 +13,27 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from stagewire_local import archive, docker_setup, serving
-from stagewire_local.actions import Actions
-from stagewire_local.async_inference import Inference
-from stagewire_local.async_queue import Queues
-from stagewire_local.aws import S3Objects, SnsTopics
-from stagewire_local.box import Box
-from stagewire_local.catalog import Catalog
-from stagewire_local.chain import Chain, HopAccept
+from stagewire_local.chain import HopAccept
 from stagewire_local.client import Client
 from stagewire_local.clients import Clients
-from stagewire_local.cloud import Cloud
-from stagewire_local.cloud_logs import CloudLogs
-from stagewire_local.control import ControlPlane
-from stagewire_local.fixed import FixedDriver
-from stagewire_local.fleet import Fleet
-from stagewire_local.health import Health
-from stagewire_local.host import Host
 from stagewire_local.limits import Limits
-from stagewire_local.logs import Logs
-from stagewire_local.metrics import Metrics
-from stagewire_local.monitoring import Monitoring
+from stagewire_local.parts import parts
 from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
 from stagewire_local.pushed import Pushed
-from stagewire_local.registry import Registry, State
-from stagewire_local.runtime import Runtime
-from stagewire_local.serverless import Serverless
+from stagewire_local.registry import State
 from stagewire_local.sessions import now
-from stagewire_local.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from stagewire_local.box import Box
     from stagewire_local.bundle import Bundle
     from stagewire_local.driver import Driver
-    from stagewire_local.registry import Endpoint
+    from stagewire_local.host import Host
+    from stagewire_local.registry import Endpoint, Registry
 
 # Requests in flight get as long as the platform gives a container to stop.
 DRAIN_SECONDS = 30
@@ -96,69 +80,26 @@ class Door:
         self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]
     ) -> bool:
         """Do what `run` does in a loop that runs already, until cancelled or signalled."""
-        clients, registry = Clients(reached(listener), region=self.region), Registry()
+        clients = Clients(reached(listener), region=self.region)
         own = await asyncio.to_thread(self._own, listener.getsockname()[1], clients)
-        cloud = CloudLogs(Cloud(), registry, region=self.region)
         async with Client() as client:
-            health = Health(client=client, limits=self.limits)
-            chain = Chain(client=client, limits=self.limits, hop_accept=self.hop_accept)
-            metrics = Metrics(clock=now)
-            queues = self._queues(chain, clients=clients, metrics=metrics)
-            host = Host(registry, health=health, limits=self.limits, told=queues.greet)
-            source = Source(self.root / "data", client=lambda: clients.of("s3"))
-            fleet = Fleet(own, fixed=FixedDriver(), source=source)
-            actions = Actions(
-                Catalog(region=self.region),
-                registry=registry,
-                host=host,
-                driver=fleet,
-                source=source,
-            )
-            runtime = Runtime(
-                registry,
-                chain=chain,
-                region=self.region,
-                about={"pid": os.getpid(), "region": self.region},
-                queues=queues,
-                serverless=Serverless(host, limits=self.limits),
-                metrics=metrics,
-            )
-            monitored = Monitoring(cloud, metrics=metrics, queues=queues, clients=clients)
-            box = Box(
-                runtime=runtime,
-                control=ControlPlane(actions),
-                cloud=monitored,
-                logs=Logs(registry),
-            )
-            server = uvicorn.Server(config(box))
+            made = parts(self, client=client, clients=clients, driver=own)
+            server = uvicorn.Server(config(made.box))
             running = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 for bundle in self.bundles:
-                    await serving.serve(actions, bundle)
-                good = await settle(host, registry, serving=running)
+                    await serving.serve(made.actions, bundle)
+                good = await settle(made.host, made.registry, serving=running)
                 if good:
                     if not running.done():
-                        ready(registry.all())
+                        ready(made.registry.all())
                     # Unlike awaiting it, waiting for a task does not cancel it along with us.
                     await asyncio.wait([running])
                 return good
             finally:
                 server.should_exit = True
                 await asyncio.wait([running])
-                await runtime.close()
-                await host.close()
-                await fleet.close()
-                clients.close()
-                cloud.close()
-
-    def _queues(self, chain: Chain, *, clients: Clients, metrics: Metrics) -> Queues:
-        inference = Inference(
-            chain=chain,
-            objects=S3Objects(clients),
-            topics=SnsTopics(clients),
-            clock=self.clock,
-        )
-        return Queues(inference, region=self.region, metrics=metrics)
+                await made.close()
 
     def _own(self, port: int, clients: Clients) -> Driver:
         """Make the driver of all images that are no URL. Raises EngineError."""

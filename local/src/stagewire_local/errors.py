@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import quote
 
-from stagewire_local.limits import Limits
+from stagewire_local.limits import MESSAGE_CHARS
 
 ACCOUNT = "123456789012"  # the account of AWS's own examples, and of moto
-MAX_MESSAGE = Limits().message_chars
 CLIENT = 4  # the hundreds of a status that blames the caller
 
 
@@ -68,7 +67,7 @@ class RuntimeFault(Exception):
 
     def members(self) -> dict[str, str | int]:
         """Name the members of the JSON body."""
-        return {"Message": self.message[:MAX_MESSAGE]}
+        return {"Message": self.message[:MESSAGE_CHARS]}
 
     def body(self) -> bytes:
         """Write the JSON body as bytes."""
@@ -153,8 +152,8 @@ class ModelError(RuntimeFault):
         return {
             "ErrorCode": self.code,
             "LogStreamArn": self.origin.arn,
-            "Message": self.message[:MAX_MESSAGE],
-            "OriginalMessage": self.original_message[:MAX_MESSAGE],
+            "Message": self.message[:MESSAGE_CHARS],
+            "OriginalMessage": self.original_message[:MESSAGE_CHARS],
             "OriginalStatusCode": self.original,
         }
 
@@ -168,7 +167,7 @@ class ModelError(RuntimeFault):
         side = "client" if status // 100 == CLIENT else "server"
         frame = f'Received {side} error ({status}) from {container} with message "'
         tail = f'". {origin.hint}'
-        room = max(0, MAX_MESSAGE - len(frame) - len(tail))
+        room = max(0, MESSAGE_CHARS - len(frame) - len(tail))
         return cls(
             f"{frame}{text[:room]}{tail}",
             origin=origin,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MIB = 1024 * 1024
+# Of every message of an error, so nothing that a door could set: botocore sagemaker-runtime, shape
+# Message, max 2048.
+MESSAGE_CHARS = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +32,7 @@ class Limits:
     watch_misses: int = 3
     # A container that dies at once again and again is restarted ever later, at most this late.
     backoff_seconds: float = 10.0
-    message_chars: int = 2048  # botocore sagemaker-runtime: shape Message, max 2048
-    attributes_chars: int = 1024  # shape CustomAttributesHeader, max 1024
+    attributes_chars: int = 1024  # botocore sagemaker-runtime: CustomAttributesHeader, max 1024
     stream_seconds: float = (
         480.0  # 8 minutes for a streamed answer (your-algorithms-inference-code)
     )

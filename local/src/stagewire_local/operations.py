@@ -18,7 +18,7 @@ from stagewire_local.serverless import within
 from stagewire_local.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from stagewire_local.asgi import Request, Send
     from stagewire_local.async_queue import Queues
@@ -186,26 +186,18 @@ class Operations:
 
 
 @contextmanager
-def counted(endpoint: Endpoint) -> Generator[Fail]:
+def counted(endpoint: Endpoint) -> Generator[Callable[[], None]]:
     """Count a request, and its error whether it is raised or told."""
     endpoint.requests += 1
-    fail = Fail(endpoint)
+
+    def fail() -> None:
+        endpoint.errors += 1
+
     try:
         yield fail
     except Exception:
         fail()
         raise
-
-
-class Fail:
-    """Counts one error of an endpoint."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def __call__(self) -> None:
-        """Count it."""
-        self._endpoint.errors += 1
 
 
 def refuse_async(endpoint: Endpoint) -> None:

@@ -32,36 +32,9 @@ class Pool:
     def __len__(self) -> int:
         return len(self._all)
 
-    def kept(self, address: Address) -> Connection | None:
-        """Take the connection that was used last, which is the freshest one."""
-        idle = self._idle.get(address)
-        if idle is None:
-            return None
-        oldest = asyncio.get_running_loop().time() - KEEP_ALIVE_SECONDS
-        while idle:
-            connection = idle.pop()
-            if connection.open and connection.idle_since > oldest:
-                return connection
-            connection.abort()
-        return None
-
-    async def opened(self, address: Address, *, by: float) -> Connection:
-        """Open a connection by a moment of the loop. Raises UnreachableError or LateError."""
-        try:
-            async with asyncio.timeout_at(by):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(address, owner=self),
-                    address.host,
-                    address.port,
-                    # Both drivers publish on 127.0.0.1; "localhost" must not mean ::1 first.
-                    family=socket.AF_INET,
-                )
-        except TimeoutError as error:
-            message = f"no connection to {address.url} in time"
-            raise LateError(message) from error
-        except OSError as error:
-            raise UnreachableError(str(error)) from error
-        return connection
+    async def taken(self, address: Address, *, by: float) -> Connection:
+        """Take a kept connection, or open one. Raises UnreachableError or LateError."""
+        return self._kept(address) or await self._opened(address, by=by)
 
     def made(self, connection: Connection) -> None:
         """Know a connection until it is lost."""
@@ -90,6 +63,37 @@ class Pool:
             for connection in self._all:
                 connection.abort()
             await self._empty.wait()
+
+    def _kept(self, address: Address) -> Connection | None:
+        """Take the connection that was used last, which is the freshest one."""
+        idle = self._idle.get(address)
+        if idle is None:
+            return None
+        oldest = asyncio.get_running_loop().time() - KEEP_ALIVE_SECONDS
+        while idle:
+            connection = idle.pop()
+            if connection.open and connection.idle_since > oldest:
+                return connection
+            connection.abort()
+        return None
+
+    async def _opened(self, address: Address, *, by: float) -> Connection:
+        """Open a connection by a moment of the loop. Raises UnreachableError or LateError."""
+        try:
+            async with asyncio.timeout_at(by):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(address, owner=self),
+                    address.host,
+                    address.port,
+                    # Both drivers publish on 127.0.0.1; "localhost" must not mean ::1 first.
+                    family=socket.AF_INET,
+                )
+        except TimeoutError as error:
+            message = f"no connection to {address.url} in time"
+            raise LateError(message) from error
+        except OSError as error:
+            raise UnreachableError(str(error)) from error
+        return connection
 
     def _sweep(self) -> None:
         """End connections that were idle for too long, and forget addresses without any."""

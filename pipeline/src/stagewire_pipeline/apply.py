@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stagewire_pipeline import request
+from stagewire_pipeline.deployment import parts
 from stagewire_pipeline.errors import DeployError
 from stagewire_pipeline.session import REGION, config, loopback, session
 
@@ -56,16 +57,16 @@ class Aws:
         self.pause = ASK_SECONDS["here" if self.here else "aws"]
         with explained("the environment"):
             self.session = session(self.url, environ)
+        self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """Make a client; its requests are dicts, which botocore itself validates."""
-        make: Any = self.session.client
-        with explained(service):
-            return make(
-                service,
-                endpoint_url=self.url,
-                config=config(self.url, read_seconds=READ_SECONDS),
-            )
+        """Return a service's client; its requests are dicts, which botocore itself validates."""
+        if service not in self._clients:
+            make: Any = self.session.client
+            settings = config(self.url, read_seconds=READ_SECONDS)
+            with explained(service):
+                self._clients[service] = make(service, endpoint_url=self.url, config=settings)
+        return self._clients[service]
 
     def target(self) -> Target:
         """Ask who we are, which proves that there are credentials and somebody to answer.
@@ -233,12 +234,6 @@ def call(verb: str, resource: Resource) -> tuple[str, str, dict[str, str]]:
         return "s3", f"{S3[verb]}_bucket", {"Bucket": resource.name}
     argument = ARGUMENTS[resource.kind]
     return "sagemaker", f"{verb}_{resource.kind.replace('-', '_')}", {argument: resource.name}
-
-
-def parts(uri: str) -> tuple[str, str]:
-    """Split an s3:// URI into bucket and key."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 S3: Final = {"describe": "head", "delete": "delete"}

@@ -31,8 +31,20 @@ def numbers(_context: click.Context, _option: click.Parameter, value: str) -> tu
 @click.command()
 @click.argument("where", metavar="URL|NAME")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--rows", default="1,10,100,1000", show_default=True, callback=numbers)
-@click.option("--clients", default="1,8,64", show_default=True, callback=numbers)
+@click.option(
+    "--rows",
+    default="1,10,100,1000",
+    show_default=True,
+    callback=numbers,
+    help="Rows in a request; each number in turn.",
+)
+@click.option(
+    "--clients",
+    default="1,8,64",
+    show_default=True,
+    callback=numbers,
+    help="Clients at once; each number in turn.",
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(0.1, MOST_SECONDS),

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections import deque
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from stagewire_pipeline.errors import ChildError
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-GROUP = "stagewire.stages"
 # A traceback and what led to it.
 LAST_LINES = 30
 
@@ -92,11 +90,6 @@ class Stages:
         if child.returncode:
             raise ChildError(_reason(stage, verb, child.returncode, base, lines))
         return lines
-
-
-def installed() -> dict[str, str]:
-    """Return the modules of the stages installed here, by name."""
-    return {each.name: each.module for each in entry_points(group=GROUP)}
 
 
 def parsed(stage: str, raw: str) -> Line:

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from stagewire_pipeline import bench_command, deploy_command, invoke_command, options, show
-from stagewire_pipeline.child import Stages, installed
+from stagewire_pipeline.child import Stages
 from stagewire_pipeline.rooms import Rooms
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def main(context: click.Context) -> None:
 
 def stages(context: click.Context) -> Callable[[Callable[[Line], None]], Stages]:
     """Return what runs the installed stages, once it is told who hears their lines."""
-    return partial(Stages, installed(), environment(context))
+    from stagewire import loading
+
+    return partial(Stages, loading.installed(), environment(context))
 
 
 def environment(context: click.Context) -> Mapping[str, str]:

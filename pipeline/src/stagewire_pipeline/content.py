@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Final
 
+from stagewire import media
 from stagewire_pipeline.errors import DataError
 
 
@@ -25,10 +26,10 @@ def of(name: str) -> str:
 
 
 SUFFIXES: Final = {
-    ".csv": "text/csv",
-    ".json": "application/json",
-    ".jsonl": "application/jsonlines",
-    ".npy": "application/x-npy",
-    ".arrow": "application/vnd.apache.arrow.stream",
-    ".arrows": "application/vnd.apache.arrow.stream",
+    ".csv": media.CSV,
+    ".json": media.JSON,
+    ".jsonl": media.JSONLINES,
+    ".npy": media.NPY,
+    ".arrow": media.ARROW,
+    ".arrows": media.ARROW,
 }

@@ -22,7 +22,7 @@ IMAGES = click.option(
     multiple=True,
     callback=options.pairs,
     metavar="STAGE=NAME",
-    help="A stage's image; pushed or made ones unless given.",
+    help="A stage's image; the pushed one, or stagewire/STAGE:latest, unless given.",
 )
 CLIENT = click.option(
     "--client",
@@ -35,8 +35,19 @@ CLIENT = click.option(
 @click.command()
 @click.option("--name", default="stagewire", show_default=True, help="The endpoint's.")
 @options.OUT
-@click.option("--instance-type", default=INSTANCE_TYPE, show_default=True)
-@click.option("--instance-count", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--instance-type",
+    default=INSTANCE_TYPE,
+    show_default=True,
+    help="What each instance is; every one runs all containers of the chain.",
+)
+@click.option(
+    "--instance-count",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many instances serve the endpoint.",
+)
 @click.option("--bucket", help="For the artifacts; sagemaker-REGION-ACCOUNT unless given.")
 @click.option("--role", metavar="ARN", help="What SageMaker acts as; the caller's unless given.")
 @IMAGES
@@ -72,7 +83,6 @@ def deploy(  # noqa: PLR0913 (click passes one argument an option)
         update=update,
         wait=wait,
     )
-    deploying.check(wish)
     aws = connected(context)
     console = Console()
     with show_deploy.steps(console) as say:

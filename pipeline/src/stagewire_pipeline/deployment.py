@@ -56,12 +56,23 @@ class Deployment:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def bucket(self) -> str:
+        """Where the artifacts are; all are in one."""
+        return parts(self.containers[0].model_data)[0]
+
+    @property
     def version(self) -> str:
         """Name this content of the endpoint: the same settings have the same name."""
         text = json.dumps(asdict(self), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LETTERS]
         stem = self.name[: NAME_LETTERS - 1 - DIGEST_LETTERS].rstrip("-")
         return f"{stem}-{digest}"
+
+
+def parts(uri: str) -> tuple[str, str]:
+    """Split an s3:// URI into bucket and key."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def hops(count: int) -> tuple[Mapping[str, str], ...]:

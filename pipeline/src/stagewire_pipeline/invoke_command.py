@@ -87,7 +87,7 @@ def invoke(  # noqa: PLR0913 (click passes one argument an option)
     from stagewire_pipeline.endpoint import Endpoint
 
     target = Target(file, out)
-    kind = content_type or ("text/csv" if piped(file) else content.of(file.name))
+    kind = content_type or (media.CSV if piped(file) else content.of(file.name))
     url = options.door(endpoint_url, environ=context.obj, here=here, port=port)
     endpoint = Endpoint(name, url=url, environ=context.obj, threads=concurrency)
     pace = streaming.Pace(size=chunk, workers=concurrency, tries=tries)

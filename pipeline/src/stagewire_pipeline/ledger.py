@@ -52,20 +52,20 @@ class Ledger:
         return next((e for e in self.entries if (e.name, e.target) == (name, target)), None)
 
     def put(self, entry: Entry) -> None:
-        """Set an endpoint's entry; one that made nothing is dropped."""
-        self.drop(entry)
-        if entry.made:
-            self.entries.append(entry)
-            self._write()
+        """Set an endpoint's entry; one that made nothing is dropped.
 
-    def drop(self, entry: Entry) -> None:
-        """Forget an endpoint."""
+        It is one write: a kill leaves the record before or the one after, and none without the
+        entry.
+        """
         mine = (entry.name, entry.target)
-        self.entries = [each for each in self.entries if (each.name, each.target) != mine]
-        self._write()
+        entries = [each for each in self.entries if (each.name, each.target) != mine]
+        if entry.made:
+            entries.append(entry)
+        self._write(entries)
+        self.entries = entries
 
-    def _write(self) -> None:
-        data = {"format": FORMAT, "deployments": [asdict(each) for each in self.entries]}
+    def _write(self, entries: Iterable[Entry]) -> None:
+        data = {"format": FORMAT, "deployments": [asdict(each) for each in entries]}
         part = self.path.with_name(self.path.name + ".part")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
@@ -75,9 +75,13 @@ class Ledger:
 def _read(path: Path) -> list[Entry]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return [_entry(each) for each in data["deployments"]]
+        if data["format"] == FORMAT:
+            return [_entry(each) for each in data["deployments"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DeployError(f"{path} cannot be read as a record of deployments: {error!r}") from None
+    raise DeployError(
+        f"{path} cannot be read as a record of deployments: its format is {data['format']!r}, not {FORMAT}"
+    )
 
 
 def _entry(data: dict[str, Any]) -> Entry:

@@ -44,11 +44,6 @@ class Work:
     say: Callable[[str], None]
 
     @property
-    def bucket(self) -> str:
-        """Where the artifacts go."""
-        return self.deployment.containers[0].model_data.removeprefix("s3://").partition("/")[0]
-
-    @property
     def hands(self) -> tuple[Aws, Ledger, Callable[[str], None]]:
         """What unmaking takes."""
         return self.aws, self.ledger, self.say
@@ -57,7 +52,7 @@ class Work:
         """List what has to be there for the endpoint, the endpoint last."""
         objects = [Resource("object", each.model_data) for each in self.deployment.containers]
         return [
-            Resource("bucket", self.bucket),
+            Resource("bucket", self.deployment.bucket),
             *objects,
             Resource("model", self.deployment.version),
             Resource("endpoint-config", self.maker.config(self.deployment, update=update)),
@@ -79,12 +74,12 @@ def make(work: Work, target: Target, old: Entry | None) -> Entry:
     """
     missing = [each for each in work.things(update=bool(old)) if not work.aws.exists(each)]
     deployment = work.deployment
-    before = old or Entry(deployment.name, target, "", "", work.bucket, ())
+    before = old or Entry(deployment.name, target, "", "", deployment.bucket, ())
     entry = replace(
         before,
         version=deployment.version,
         config=work.maker.config(deployment, update=bool(old)),
-        bucket=work.bucket,
+        bucket=deployment.bucket,
         made=(*before.made, *missing),
     )
     work.ledger.put(entry)
@@ -103,12 +98,13 @@ def make(work: Work, target: Target, old: Entry | None) -> Entry:
 
 def fill(work: Work, missing: Sequence[Resource], target: Target) -> None:
     """Upload the artifacts that are not there, into a bucket that is made if it must be."""
-    if Resource("bucket", work.bucket) in missing:
-        work.say(f"creating the bucket {work.bucket}")
-        work.aws.make_bucket(work.bucket)
-    elif work.bucket == default_bucket(target):
+    bucket = work.deployment.bucket
+    if Resource("bucket", bucket) in missing:
+        work.say(f"creating the bucket {bucket}")
+        work.aws.make_bucket(bucket)
+    elif bucket == default_bucket(target):
         # Anybody can guess this name and have taken it; what they put there would be our model.
-        work.aws.check_owner(work.bucket, target)
+        work.aws.check_owner(bucket, target)
     for archive, container in zip(work.archives, work.deployment.containers, strict=True):
         if Resource("object", container.model_data) not in missing:
             continue

@@ -93,25 +93,25 @@ def push(
         DeployError: AWS refuses.
 
     """
-    target = aws.target()
-    client = aws.client("ecr")
+    target, client = aws.target(), aws.client("ecr")
+    local = {
+        stage: images.get(stage) or f"{pushed.REPOSITORY.format(stage=stage)}:latest"
+        for stage in STAGES
+    }
+    # An image that is not there is told before any is sent.
+    found = {stage: identity(engine, name) for stage, name in local.items()}
+    places = {stage: repository(client, stage, say) for stage in STAGES}
+    if not aws.here:
+        login(client, engine, places[STAGES[0]])
     uris: dict[str, str] = {}
-    for stage in STAGES:
-        local = images.get(stage) or f"{pushed.REPOSITORY.format(stage=stage)}:latest"
-        found = identity(engine, local)
-        place = repository(client, stage, say)
+    for stage, place in places.items():
         # The content's own name is what is deployed; the other one is for people and notebooks.
-        tags = (found.removeprefix("sha256:")[:TAG_LETTERS], "latest")
+        tags = (found[stage].removeprefix("sha256:")[:TAG_LETTERS], "latest")
         if aws.here:
-            enter(client, stage, found, tags)
+            enter(client, stage, found[stage], tags)
         else:
-            send(
-                client,
-                engine,
-                local,
-                [f"{place}:{tag}" for tag in tags],
-                partial(say_of, say, stage),
-            )
+            names = [f"{place}:{tag}" for tag in tags]
+            send(engine, local[stage], names, partial(say_of, say, stage))
         uris[stage] = f"{place}:{tags[0]}"
         say(f"{stage}: {uris[stage]}")
     pushed.write(out, target, uris)
@@ -124,11 +124,8 @@ def identity(engine: Engine, local: str) -> str:
     return str(found[0]["Id"])
 
 
-def send(
-    client: Any, engine: Engine, local: str, names: Sequence[str], say: Callable[[str], None]
-) -> None:
+def send(engine: Engine, local: str, names: Sequence[str], say: Callable[[str], None]) -> None:
     """Push an image under each of its names."""
-    login(client, engine, names[0])
     for name in names:
         engine.run("tag", local, name)
         engine.follow("push", name, say=say)

@@ -70,13 +70,12 @@ class Sdk:
             Session,  # pyright: ignore[reportUnknownVariableType]
         )
 
-        bucket = deployment.containers[0].model_data.removeprefix("s3://").partition("/")[0]
         session: Any = Session(
             boto_session=self.aws.session,
             sagemaker_client=self.aws.client("sagemaker"),
             sagemaker_runtime_client=self.aws.client("sagemaker-runtime"),
             # Named, the SDK need not ask an STS whose address it has fixed.
-            default_bucket=bucket,
+            default_bucket=deployment.bucket,
         )
         models = [_model(each, deployment.role, session) for each in deployment.containers]
         return PipelineModel(

@@ -13,7 +13,7 @@ from stagewire_pipeline.record import Record
 from stagewire_pipeline.split import split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from stagewire_pipeline.child import Line, Stages
@@ -77,9 +77,9 @@ def train(plan: Plan, stages: Stages, *, force: bool = False) -> Outcome:
     path.unlink(missing_ok=True)
     write(plan, data, split(data.rows.rows, seed=plan.seed))
     score = _held_out(fit(plan.out, stages))
-    made = [plan.out / TEST_FILE, *_models(plan.out)]
+    made = record.files(plan.out, [plan.out / TEST_FILE]) | _models(plan.out)
     facts = {"label": data.label, "score": score, "data": str(plan.data)}
-    Record(inputs, record.files(plan.out, made), facts).write(path)
+    Record(inputs, made, facts).write(path)
     return Outcome(data.label, score)
 
 
@@ -112,10 +112,13 @@ def _inputs(plan: Plan, data: Dataset, stages: Stages) -> str:
     )
 
 
-def _models(out: Path) -> Iterable[Path]:
-    for stage in STAGES:
-        folder = job(out, stage).model
-        yield from (folder / name for name in manifest.digests(folder))
+def _models(out: Path) -> dict[str, str]:
+    """Hash the files of both models, by their path relative to the folder of all."""
+    return {
+        (folder / name).relative_to(out).as_posix(): digest
+        for folder in (job(out, stage).model for stage in STAGES)
+        for name, digest in manifest.digests(folder).items()
+    }
 
 
 def _held_out(lines: list[Line]) -> dict[str, Any]:
