@@ -131,8 +131,15 @@ class Host:
         await asyncio.gather(*(self.delete(each.name) for each in self._registry.all()))
 
     async def wake(self, endpoint: Endpoint, variant: Variant) -> str | None:
-        """Start the containers of a variant that rests; return None when all are healthy."""
-        keeper = self._keepers[endpoint.name]
+        """Start the containers of a variant that rests; return None when all are healthy.
+
+        One that does not rest has lost a container, which is replaced without being asked.
+        """
+        keeper = self._keepers.get(endpoint.name)
+        if keeper is None:
+            return "it is deleted"
+        if keeper.keeps(variant.instances):
+            return await keeper.healed(variant.instances, seconds=self._limits.cold_seconds)
         reason = await keeper.start([variant])
         if endpoint.state is State.DELETING:
             await keeper.stop(variant.instances)

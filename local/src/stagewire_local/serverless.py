@@ -112,8 +112,7 @@ class Serverless:
         finally:
             sandbox.running -= 1
             if not (sandbox.running or config.provisioned):
-                loop = asyncio.get_running_loop()
-                sandbox.timer = loop.call_later(self._limits.idle_seconds, self._rest, sandbox)
+                self._wind(sandbox)
 
     async def close(self) -> None:
         """Let go of everything; the containers are the compute's."""
@@ -154,9 +153,16 @@ class Serverless:
             message = f"Endpoint {sandbox.endpoint.name} is not ready: {trouble}. Try again later."
             raise ModelNotReadyException(message)
 
+    def _wind(self, sandbox: Sandbox) -> None:
+        """Start the clock that lets it rest."""
+        sandbox.keep()
+        loop = asyncio.get_running_loop()
+        sandbox.timer = loop.call_later(self._limits.idle_seconds, self._rest, sandbox)
+
     def _rest(self, sandbox: Sandbox) -> None:
-        starting = sandbox.waking is not None and not sandbox.waking.done()
-        if not (sandbox.running or starting):
+        if sandbox.waking is not None and not sandbox.waking.done():
+            self._wind(sandbox)  # perhaps nobody asks again when it has started
+        elif not sandbox.running:
             log.info("endpoint %s is scaled to zero", sandbox.endpoint.name)
             sandbox.resting = asyncio.create_task(
                 self._compute.rest(sandbox.endpoint, sandbox.variant)
