@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from a2wsgi import WSGIMiddleware
 
     from stagewire_local.asgi import Receive, Scope, Send
@@ -32,7 +35,7 @@ class Cloud:
         """Answer one request."""
         async with self._lock:
             if self._app is None:
-                self._app = await asyncio.to_thread(loaded)
+                self._app = await aside(loaded)
         app: Any = self._app
         await app(scope, receive, send)
 
@@ -40,6 +43,15 @@ class Cloud:
         """Let its threads go."""
         if self._app is not None:
             self._app.executor.shutdown(wait=False)
+
+
+async def aside(load: Callable[[], WSGIMiddleware]) -> WSGIMiddleware:
+    """Run it in a thread of its own: those of the loop may all wait for what it brings."""
+    thread = ThreadPoolExecutor(1)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, load)
+    finally:
+        thread.shutdown(wait=False)
 
 
 def loaded() -> WSGIMiddleware:

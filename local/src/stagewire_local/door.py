@@ -105,7 +105,7 @@ class Door:
             metrics = Metrics(clock=now)
             queues = self._queues(chain, clients=clients, metrics=metrics)
             host = Host(registry, health=health, limits=self.limits, told=queues.greet)
-            source = Source(self.root / "data", client=lambda: clients.of("s3"))
+            source = Source(self.root / "data", clients=clients)
             fleet = Fleet(own, fixed=FixedDriver(), source=source)
             actions = Actions(
                 Catalog(region=self.region),

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,32 +16,38 @@ from stagewire_local.archive import MAX_BYTES
 from stagewire_local.driver import Form, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+    from stagewire_local.aws import Clients
 
 FAULTS = (BotoCoreError, ClientError, OSError)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, this user's share of it, one file's
 
 
 class Source:
-    """Model data by its URL, s3:// or file://; `client` makes boto3's client for "s3".
+    """Model data by its URL, s3:// or file://.
 
     file:// is for what the command line serves: the API's own shapes refuse it. Data that is not
     an archive becomes one here, so that drivers know one form only.
     """
 
-    def __init__(self, root: Path, *, client: Callable[[], Any]) -> None:
+    def __init__(self, root: Path, *, clients: Clients) -> None:
         self._root = root
-        self._client = client
+        self._clients = clients
         self._lock = asyncio.Lock()
 
     async def has(self, url: str, *, form: Form = Form.ARCHIVE) -> bool:
         """Tell whether the object is there, or some object with the prefix."""
-        return await asyncio.to_thread(self._has, url, form)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._clients.threads, self._has, url, form
+        )
 
     async def fetch(self, url: str, *, form: Form = Form.ARCHIVE) -> Path:
         """Return the file. Raises StartError in the platform's words."""
         async with self._lock:  # two containers often have the same model
-            return await asyncio.to_thread(self._fetch, url, form)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._clients.threads, self._fetch, url, form
+            )
 
     def _has(self, url: str, form: Form) -> bool:
         if local(url) is not None:
@@ -70,9 +76,9 @@ class Source:
         """List key, version and size of what the model is made of."""
         where = place(url)
         if form is not Form.PREFIX:
-            head = self._client().head_object(**where)
+            head = self._clients.of("s3").head_object(**where)
             return [(where["Key"], head["ETag"], head["ContentLength"])]
-        pages = self._client().get_paginator("list_objects_v2")
+        pages = self._clients.of("s3").get_paginator("list_objects_v2")
         return [
             (each["Key"], each["ETag"], each["Size"])
             for page in pages.paginate(Bucket=where["Bucket"], Prefix=where["Key"])
@@ -85,7 +91,7 @@ class Source:
         part = into.with_suffix(".part")
         try:
             if cut is None:
-                self._client().download_file(bucket, found[0][0], str(part))
+                self._clients.of("s3").download_file(bucket, found[0][0], str(part))
             else:
                 self._pack(found, bucket, cut, into=part)
             part.replace(into)
@@ -102,7 +108,9 @@ class Source:
             for key, _, size in found:
                 entry = tarfile.TarInfo(key.removeprefix(cut))
                 entry.size = size
-                tar.addfile(entry, self._client().get_object(Bucket=bucket, Key=key)["Body"])
+                tar.addfile(
+                    entry, self._clients.of("s3").get_object(Bucket=bucket, Key=key)["Body"]
+                )
 
 
 def check(found: Sequence[tuple[str, str, int]], cut: str, *, where: str) -> None:
