@@ -108,11 +108,12 @@ class Host:
 
     async def settled(self, name: str) -> None:
         """Wait until an endpoint is neither Creating nor Updating."""
-        await asyncio.wait([self._changes[name]])
+        if name in self._changes:
+            await asyncio.wait([self._changes[name]])
 
-    async def all_settled(self) -> None:
-        """Wait until no endpoint is Creating or Updating."""
-        for name in list(self._changes):
+    async def all_settled(self, names: Sequence[str] | None = None) -> None:
+        """Wait until no endpoint, or none of these, is Creating or Updating."""
+        for name in list(self._changes) if names is None else names:
             await self.settled(name)
 
     def remove(self, name: str) -> None:

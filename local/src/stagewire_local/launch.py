@@ -122,10 +122,10 @@ def background(plan: Launch, *, arguments: Sequence[str]) -> None:
 
 
 def ready(plan: Launch, pid: int) -> bool:
-    """Tell whether the door of this process has all its endpoints in service."""
+    """Tell whether the door of this process has the endpoints that it was asked for in service."""
     found = report.fetch(plan.port) or {}
-    states = [endpoint["state"] for endpoint in found.get("endpoints", [])]
-    in_service = len(states) == len(plan.bundles) and set(states) <= {"InService"}
+    states = {endpoint["name"]: endpoint["state"] for endpoint in found.get("endpoints", [])}
+    in_service = all(states.get(bundle.name) == "InService" for bundle in plan.bundles)
     return found.get("pid") == pid and in_service
 
 
