@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from stagewire_local import stacks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -69,6 +71,12 @@ def backend(service: Any) -> Any:
 
     app: Any = create_backend_app(service)
 
+    def checked() -> Any:
+        from flask import request
+
+        why = stacks.refusal(request.form)
+        return why and answer(app, 400, "UnsupportedOperation", why)
+
     def missing(error: NotImplementedError) -> Any:
         text = str(error) or "This operation"
         return answer(app, 400, "UnsupportedOperation", f"{text} ({service}) is not in this box.")
@@ -80,6 +88,8 @@ def backend(service: Any) -> Any:
         log.error("%s failed", service, exc_info=error)
         return answer(app, 500, "InternalFailure", f"{service} of this box failed: {error!r}")
 
+    if service == "cloudformation":
+        app.before_request(checked)
     app.register_error_handler(NotImplementedError, missing)
     app.register_error_handler(Exception, broken)
     return app
