@@ -23,7 +23,7 @@ OURS = "sagemaker"  # signing name of both SageMaker and SageMaker Runtime
 TARGET = b"SageMaker."
 # Where unsigned requests (curl, a browser) are the runtime's; elsewhere they are for public objects
 # and forms that upload, which sign none of what is seen here.
-ROUTES = re.compile(r"/(endpoints/.*|_stagewire/.*|invocations|ping)")
+ROUTES = re.compile(r"/(endpoints/.*|_stagewire/.*|invocations|ping)?")
 
 
 class Box:
