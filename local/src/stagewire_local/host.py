@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from stagewire_local.change import Change
 from stagewire_local.deployment import Deployment
 from stagewire_local.keeper import Keeper
 from stagewire_local.plan import Plan, instance
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
     from stagewire_local.registry import Registry, Variant
 
 log = logging.getLogger("stagewire.local.host")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What UpdateEndpointWeightsAndCapacities wants of a variant; None leaves it as it is."""
-
-    weight: float | None = None
-    count: int | None = None
 
 
 class Host:
@@ -104,7 +97,9 @@ class Host:
         """Change weights and numbers of instances in the background, by variant."""
         endpoint = self._registry.find(name)
         endpoint.enter(State.UPDATING)
-        self._begin(endpoint, self._resize(endpoint, changes))
+        for variant in endpoint.variants:
+            variant.wanted = changes.get(variant.name, Change())
+        self._begin(endpoint, self._resize(endpoint))
 
     async def settled(self, name: str) -> None:
         """Wait until an endpoint is neither Creating nor Updating."""
@@ -199,17 +194,17 @@ class Host:
             log.error("endpoint %s stays as it was: %s", endpoint.name, reason)
         endpoint.enter(State.IN_SERVICE, reason=reason)
 
-    async def _resize(self, endpoint: Endpoint, changes: Mapping[str, Change]) -> None:
+    async def _resize(self, endpoint: Endpoint) -> None:
         reasons: list[str] = []
         for variant in endpoint.variants:
-            change = changes.get(variant.name, Change())
             reason = None
-            if change.count is not None:
-                reason = await self._count(variant, change.count, endpoint=endpoint)
-            if reason is not None:
+            if variant.wanted.count is not None:
+                reason = await self._count(variant, variant.wanted.count, endpoint=endpoint)
+            if reason is None:
+                variant.take()
+            else:
                 reasons.append(reason)
-            elif change.weight is not None:
-                variant.weight = change.weight
+            variant.wanted = Change()
         endpoint.enter(State.IN_SERVICE, reason=" ".join(reasons) or None)
 
     async def _count(self, variant: Variant, number: int, *, endpoint: Endpoint) -> str | None:

@@ -72,6 +72,12 @@ class Sandbox:
         """Whether some instance could take a request now."""
         return any(each.hops() for each in self.variant.instances)
 
+    @property
+    def provisioned(self) -> bool:
+        """Whether it is to be warm always, which an update may have changed."""
+        config = ServerlessConfig.of(self.variant.settings)
+        return config is not None and config.provisioned > 0
+
     def keep(self) -> None:
         """Stop the clock that would let it rest."""
         if self.timer is not None:
@@ -111,7 +117,7 @@ class Serverless:
             yield
         finally:
             sandbox.running -= 1
-            if not (sandbox.running or config.provisioned):
+            if not (sandbox.running or sandbox.provisioned):
                 self._wind(sandbox)
 
     async def close(self) -> None:
@@ -162,7 +168,7 @@ class Serverless:
     def _rest(self, sandbox: Sandbox) -> None:
         if sandbox.waking is not None and not sandbox.waking.done():
             self._wind(sandbox)  # perhaps nobody asks again when it has started
-        elif not sandbox.running:
+        elif not (sandbox.running or sandbox.provisioned):
             log.info("endpoint %s is scaled to zero", sandbox.endpoint.name)
             sandbox.resting = asyncio.create_task(
                 self._compute.rest(sandbox.endpoint, sandbox.variant)
