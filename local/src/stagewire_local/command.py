@@ -77,6 +77,7 @@ def local(context: click.Context) -> None:
     help="What runs the containers: installed stages as processes, or any image in Docker.",
 )
 @click.option("--region", default="us-east-1", show_default=True, help="Region named in errors.")
+@click.option("--log", hidden=True)  # for the process that --detach starts
 @click.pass_context
 def up(  # noqa: PLR0913 -- click passes one argument an option
     context: click.Context,
@@ -91,6 +92,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
     start_seconds: float,
     region: str,
     driver: str,
+    log: str | None,
 ) -> None:
     """Start the door, and an endpoint for each --serve and --connect."""
     # `stagewire --help` loads this module and needs neither httptools nor uvicorn.
@@ -110,6 +112,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
         start_seconds=start_seconds,
         region=region,
         driver=driver,
+        log=log,
     )
     if detach:
         launch.background(plan, arguments=again(context))

@@ -1,4 +1,4 @@
-"""Brings model data from S3 to one archive file, once for each version of its objects."""
+"""Brings model data from S3 to one archive file, for as long as containers take it in."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import errno
 import hashlib
 import tarfile
+from collections import Counter
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -16,7 +18,7 @@ from stagewire_local.archive import MAX_BYTES
 from stagewire_local.driver import Form, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from stagewire_local.aws import Clients
 
@@ -35,6 +37,7 @@ class Source:
         self._root = root
         self._clients = clients
         self._lock = asyncio.Lock()
+        self._users = Counter[Path]()
 
     async def has(self, url: str, *, form: Form = Form.ARCHIVE) -> bool:
         """Tell whether the object is there, or some object with the prefix."""
@@ -42,12 +45,36 @@ class Source:
             self._clients.threads, self._has, url, form
         )
 
-    async def fetch(self, url: str, *, form: Form = Form.ARCHIVE) -> Path:
-        """Return the file. Raises StartError in the platform's words."""
+    @asynccontextmanager
+    async def held(self, url: str, *, form: Form = Form.ARCHIVE) -> AsyncGenerator[Path]:
+        """Give the file, which stays until its last user leaves the block.
+
+        Raises StartError in the platform's words.
+        """
+        path = local(url)
+        if path is not None:
+            yield path
+            return
+        loop = asyncio.get_running_loop()
         async with self._lock:  # two containers often have the same model
-            return await asyncio.get_running_loop().run_in_executor(
-                self._clients.threads, self._fetch, url, form
-            )
+            try:
+                path = await loop.run_in_executor(self._clients.threads, self._fetch, url, form)
+                self._users[path] += 1
+            finally:
+                self._drop()
+        try:
+            yield path
+        finally:
+            # Nothing is awaited here: who is cancelled now has a container to give back.
+            self._users[path] -= 1
+            if not self._lock.locked():  # else somebody may just be finding this file
+                self._drop()
+
+    def _drop(self) -> None:
+        """Delete the files that nobody uses."""
+        for path in [each for each, users in self._users.items() if not users]:
+            del self._users[path]
+            path.unlink(missing_ok=True)
 
     def _has(self, url: str, form: Form) -> bool:
         if local(url) is not None:
@@ -58,9 +85,6 @@ class Source:
             return False
 
     def _fetch(self, url: str, form: Form) -> Path:
-        path = local(url)
-        if path is not None:
-            return path
         try:
             found = self._objects(url, form)
             version = [url, form, *(f"{key} {tag}" for key, tag, _ in found)]
