@@ -124,3 +124,12 @@ async def test_of_aws_a_container_is_told_what_its_model_says_and_nothing_else(
 
     seen = json.loads(answer.content)["environment"]
     assert {key for key in seen if key.startswith("AWS_")} == {"AWS_ENDPOINT_URL"}
+
+
+def test_metadata_of_objects_loses_its_underscores(box):
+    """WSGI, by which moto is asked, has one spelling for both."""
+    s3 = box.client("s3")
+    s3.create_bucket(Bucket="underscored")
+    s3.put_object(Bucket="underscored", Key="a", Body=b"", Metadata={"of_mine": "1"})
+
+    assert s3.head_object(Bucket="underscored", Key="a")["Metadata"] == {"of-mine": "1"}
