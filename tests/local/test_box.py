@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 
@@ -31,12 +33,36 @@ def test_a_presigned_url_needs_no_header(box, client):
     assert client.get(url).content == b"an object"
 
 
-def test_a_request_without_signature_is_for_the_runtime(box, client):
-    """A curl to a wrong path gets the door's JSON, not a bucket listing."""
-    response = client.get(f"{box.url}/models-of-the-tests")
+@pytest.mark.parametrize("path", ["/endpoints/x/invocation", "/_stagewire/nothing"])
+def test_a_request_without_signature_below_a_route_of_the_runtime_is_its_own(box, client, path):
+    """A curl to a wrong path there gets the door's JSON, not a bucket listing."""
+    response = client.post(f"{box.url}{path}")
 
     assert response.status_code == 404
     assert response.headers["x-amzn-errortype"] == "UnknownOperationException"
+
+
+def test_an_object_that_is_public_needs_no_signature(box):
+    """As a client reads it that signs nothing."""
+    s3 = box.client("s3")
+    s3.create_bucket(Bucket="public")
+    s3.put_object(Bucket="public", Key="a", Body=b"an object", ACL="public-read")
+
+    anybody = box.client("s3", config=Config(signature_version=UNSIGNED))
+
+    assert anybody.get_object(Bucket="public", Key="a")["Body"].read() == b"an object"
+
+
+def test_a_form_may_upload_an_object(box, client):
+    """The signature of generate_presigned_post stands in the form's own fields."""
+    s3 = box.client("s3")
+    s3.create_bucket(Bucket="posted")
+    form = s3.generate_presigned_post("posted", "a")
+
+    response = client.post(form["url"], data=form["fields"], files={"file": b"an object"})
+
+    assert response.status_code == 204
+    assert s3.get_object(Bucket="posted", Key="a")["Body"].read() == b"an object"
 
 
 def test_a_notice_travels_from_sns_to_sqs(box):
@@ -90,6 +116,27 @@ def test_a_stack_of_cloudformation_makes_its_resources(box):
     [stack] = cloudformation.describe_stacks(StackName="stack")["Stacks"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     assert box.client("s3").head_bucket(Bucket="stacked")
+
+
+@pytest.mark.parametrize("by", ["TemplateBody", "TemplateURL"])
+def test_a_stack_with_an_endpoint_is_refused(box, by):
+    """It would be said to be complete, and nothing would answer."""
+    model = {"Type": "AWS::SageMaker::Model", "Properties": {"ExecutionRoleArn": "r"}}
+    body = json.dumps({"Resources": {"Model": model}})
+    s3 = box.client("s3")
+    s3.create_bucket(Bucket="templates")
+    s3.put_object(Bucket="templates", Key="t.json", Body=body.encode())
+    template = {"TemplateBody": body, "TemplateURL": "https://s3.amazonaws.com/templates/t.json"}[
+        by
+    ]
+
+    with pytest.raises(ClientError) as caught:
+        box.client("cloudformation").create_stack(StackName=f"refused-{by}", **{by: template})
+
+    response = caught.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert "AWS::SageMaker::Model" in response["Error"]["Message"]
+    assert "SageMaker's own API" in response["Error"]["Message"]
 
 
 def test_what_the_box_does_not_have_is_a_4xx_that_names_it(box):

@@ -101,6 +101,22 @@ def test_a_failed_endpoint_tells_reason_and_last_lines(here, aws, wish, out):
     logs.delete_log_group(logGroupName=GROUP)
 
 
+@pytest.mark.parametrize("update", [False, True])
+def test_a_failed_endpoint_has_to_go_first(here, aws, wish, out, update):
+    """The same command again says so before it makes anything: AWS updates no endpoint that Failed."""
+    with pytest.raises(FailedError):
+        deploy(wish, here, Steered(here, "fails"), print)
+    before = made(out)
+
+    with pytest.raises(DeployError, match="chain is Failed") as told:
+        deploy(replace(wish, instance_count=2, update=update), here, Plain(here), print)
+
+    assert REASON in str(told.value)
+    assert "remove it first: stagewire delete chain" in str(told.value)
+    assert made(out) == before
+    assert len(aws("sagemaker").list_models()["Models"]) == 1
+
+
 def test_an_update_removes_what_only_the_old_content_needed(here, aws, wish, out):
     """After an update the record and the account hold one model and one configuration."""
     deploy(wish, here, Plain(here), print)

@@ -52,8 +52,9 @@ class Actions:
         return {"ModelArn": self._tagged(record)}
 
     async def describe_model(self, request: Mapping[str, Any]) -> Answer:
-        """Return it as it was given."""
-        return shown(self._catalog.models.find(request["ModelName"]), "ModelArn")
+        """Return it as it was given, with its defaults."""
+        found = shown(self._catalog.models.find(request["ModelName"]), "ModelArn")
+        return {"EnableNetworkIsolation": False, **found}
 
     async def list_models(self, request: Mapping[str, Any]) -> Answer:
         """List models."""
@@ -72,8 +73,12 @@ class Actions:
         return {"EndpointConfigArn": self._tagged(record)}
 
     async def describe_config(self, request: Mapping[str, Any]) -> Answer:
-        """Return it as it was given."""
-        return shown(self._catalog.configs.find(request["EndpointConfigName"]), "EndpointConfigArn")
+        """Return it as it was given, with its defaults."""
+        record = self._catalog.configs.find(request["EndpointConfigName"])
+        variants = [
+            {"InitialVariantWeight": 1.0, **each} for each in configs.variants(record.given)
+        ]
+        return {**shown(record, "EndpointConfigArn"), "ProductionVariants": variants}
 
     async def list_configs(self, request: Mapping[str, Any]) -> Answer:
         """List endpoint configurations."""

@@ -72,6 +72,8 @@ class Queue:
 
     async def close(self) -> None:
         """Forget what waits and end what runs."""
+        if lost := len(self._waiting) + self._running:
+            log.warning("%d requests of endpoint %s end with the door", lost, self.endpoint.name)
         self._waiting.clear()
         tasks = [*self._tasks, *([self._dispatcher] if self._dispatcher else [])]
         for task in tasks:

@@ -10,10 +10,16 @@ from stagewire_local.storage import ObjectError, TopicError, place
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from concurrent.futures import Executor
 
 
 class Clients(Protocol):
     """boto3's clients, made when they are first needed; threads may share them."""
+
+    @property
+    def threads(self) -> Executor | None:
+        """Where they are called; None for the loop's own threads."""
+        ...
 
     def of(self, service: str) -> Any:
         """Return the client of a service."""
@@ -28,11 +34,15 @@ class S3Objects:
 
     async def get(self, location: str, *, limit: int) -> bytes:
         """Read an object. Raises ObjectError when it is missing or larger than `limit` bytes."""
-        return await asyncio.to_thread(self._get, location, limit)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._clients.threads, self._get, location, limit
+        )
 
     async def put(self, location: str, body: bytes, *, content_type: str | None) -> None:
         """Write an object. Raises ObjectError."""
-        await asyncio.to_thread(self._put, location, body, content_type)
+        await asyncio.get_running_loop().run_in_executor(
+            self._clients.threads, self._put, location, body, content_type
+        )
 
     def _get(self, location: str, limit: int) -> bytes:
         bucket, key = place(location)
@@ -60,7 +70,9 @@ class SnsTopics:
 
     async def publish(self, arn: str, message: str) -> None:
         """Send a message to all who have subscribed. Raises TopicError."""
-        await asyncio.to_thread(self._publish, arn, message)
+        await asyncio.get_running_loop().run_in_executor(
+            self._clients.threads, self._publish, arn, message
+        )
 
     def _publish(self, arn: str, message: str) -> None:
         with named(TopicError, f"{arn} takes no message"):

@@ -21,13 +21,16 @@ SCOPE = re.compile(r"/\d{8}/[^/]+/([^/]+)/aws4_request")
 SECOND = re.compile(r"^AWS |(^|&)AWSAccessKeyId=")
 OURS = "sagemaker"  # signing name of both SageMaker and SageMaker Runtime
 TARGET = b"SageMaker."
+# Where unsigned requests (curl, a browser) are the runtime's; elsewhere they are for public objects
+# and forms that upload, which sign none of what is seen here.
+ROUTES = re.compile(r"/(endpoints/.*|_stagewire/.*|invocations|ping)?")
 
 
 class Box:
     """An ASGI application made of four.
 
     The path cannot decide: an S3 object may be called endpoints/x/invocations. The signature's
-    scope does; what is not signed at all (curl, a browser) is for the runtime.
+    scope does; of what is not signed at all, the runtime has its own routes.
     """
 
     def __init__(self, *, runtime: App, control: App, cloud: App, logs: App) -> None:
@@ -47,7 +50,10 @@ class Box:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if headers.get(b"x-amz-target", b"").startswith(TARGET):
             return self._control
-        if signed(scope, headers) not in {None, OURS}:
+        service = signed(scope, headers)
+        if service is None:
+            service = OURS if ROUTES.fullmatch(scope["path"]) else "s3"
+        if service != OURS:
             return self._cloud
         return self._logs if scope["path"].startswith(PATH) else self._runtime
 

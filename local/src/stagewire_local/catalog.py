@@ -26,7 +26,10 @@ class Record:
 
 
 class Shelf:
-    """Records of one kind by name; `kind` is the ARN's word for it and `noun` the messages'."""
+    """Records of one kind by ARN, so that names differ in more than their case.
+
+    `kind` is the ARN's word for it and `noun` the messages'.
+    """
 
     def __init__(self, kind: str, noun: str, *, region: str) -> None:
         self._kind = kind
@@ -40,22 +43,24 @@ class Shelf:
 
     def add(self, name: str, given: Mapping[str, Any]) -> Record:
         """Take a record in. Raises ValidationException for a name that is taken."""
-        if name in self._records:
-            message = f'Cannot create already existing {self._noun} "{self.arn(name)}".'
+        arn = self.arn(name)
+        if arn in self._records:
+            message = f'Cannot create already existing {self._noun} "{arn}".'
             raise ValidationException(message)
-        self._records[name] = Record(name=name, arn=self.arn(name), given=given)
-        return self._records[name]
+        self._records[arn] = Record(name=name, arn=arn, given=given)
+        return self._records[arn]
 
     def find(self, name: str) -> Record:
         """Find a record. Raises ValidationException in the platform's words."""
-        if name not in self._records:
-            raise ValidationException(f'Could not find {self._noun} "{self.arn(name)}".')
-        return self._records[name]
+        arn = self.arn(name)
+        if arn not in self._records:
+            raise ValidationException(f'Could not find {self._noun} "{arn}".')
+        return self._records[arn]
 
     def remove(self, name: str) -> Record:
         """Forget a record. Raises ValidationException."""
         record = self.find(name)
-        del self._records[name]
+        del self._records[record.arn]
         return record
 
     def all(self) -> Sequence[Record]:

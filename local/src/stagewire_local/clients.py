@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
+# Connections that a client keeps, and so as many requests of the box to itself at once.
+MANY = 32
 # botocore's session variables: (in a configuration file, in the environment, default, conversion).
 OWN: dict[str, Any] = {
     "profile": (None, [], None, None),
@@ -15,11 +18,15 @@ OWN: dict[str, Any] = {
 
 
 class Clients:
-    """boto3's clients for one endpoint URL, made when they are first needed; threads may share."""
+    """boto3's clients for one endpoint URL, made when they are first needed; threads may share.
+
+    `threads` are for those who call: what answers them must not wait for a thread that they hold.
+    """
 
     def __init__(self, url: str, *, region: str) -> None:
         self._url = url
         self._region = region
+        self.threads = ThreadPoolExecutor(MANY, "stagewire-box")
         self._lock = Lock()
         self._made: dict[str, Any] = {}
 
@@ -31,7 +38,8 @@ class Clients:
             return self._made[service]
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and let the threads go."""
+        self.threads.shutdown(wait=False)
         for client in self._made.values():
             client.close()
 
@@ -48,5 +56,5 @@ class Clients:
         return session.client(
             service,
             endpoint_url=self._url,
-            config=Config(s3={"addressing_style": "path"}, proxies={}, max_pool_connections=32),
+            config=Config(s3={"addressing_style": "path"}, proxies={}, max_pool_connections=MANY),
         )

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from stagewire_local import stacks
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from a2wsgi import WSGIMiddleware
 
     from stagewire_local.asgi import Receive, Scope, Send
@@ -32,7 +37,7 @@ class Cloud:
         """Answer one request."""
         async with self._lock:
             if self._app is None:
-                self._app = await asyncio.to_thread(loaded)
+                self._app = await aside(loaded)
         app: Any = self._app
         await app(scope, receive, send)
 
@@ -40,6 +45,15 @@ class Cloud:
         """Let its threads go."""
         if self._app is not None:
             self._app.executor.shutdown(wait=False)
+
+
+async def aside(load: Callable[[], WSGIMiddleware]) -> WSGIMiddleware:
+    """Run it in a thread of its own: those of the loop may all wait for what it brings."""
+    thread = ThreadPoolExecutor(1)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, load)
+    finally:
+        thread.shutdown(wait=False)
 
 
 def loaded() -> WSGIMiddleware:
@@ -57,6 +71,12 @@ def backend(service: Any) -> Any:
 
     app: Any = create_backend_app(service)
 
+    def checked() -> Any:
+        from flask import request
+
+        why = stacks.refusal(request.form)
+        return why and answer(app, 400, "UnsupportedOperation", why)
+
     def missing(error: NotImplementedError) -> Any:
         text = str(error) or "This operation"
         return answer(app, 400, "UnsupportedOperation", f"{text} ({service}) is not in this box.")
@@ -68,6 +88,8 @@ def backend(service: Any) -> Any:
         log.error("%s failed", service, exc_info=error)
         return answer(app, 500, "InternalFailure", f"{service} of this box failed: {error!r}")
 
+    if service == "cloudformation":
+        app.before_request(checked)
     app.register_error_handler(NotImplementedError, missing)
     app.register_error_handler(Exception, broken)
     return app

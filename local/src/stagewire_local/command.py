@@ -82,6 +82,7 @@ def local(context: click.Context) -> None:
     show_default=True,
     help="Region of the box: in ARNs and errors, and what `local run` and `local env` set.",
 )
+@click.option("--log", hidden=True)  # for the process that --detach starts
 @click.pass_context
 def up(  # noqa: PLR0913 -- click passes one argument an option
     context: click.Context,
@@ -96,6 +97,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
     start_seconds: float,
     region: str,
     driver: str,
+    log: str | None,
 ) -> None:
     """Start the door, and an endpoint for each --serve and --connect."""
     # `stagewire --help` loads this module and needs neither httptools nor uvicorn.
@@ -115,6 +117,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
         start_seconds=start_seconds,
         region=region,
         driver=driver,
+        log=log,
     )
     if detach:
         launch.background(plan, arguments=again(context))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stagewire_local import models
 from stagewire_local.faults import NotImplementedHere, ValidationException
 from stagewire_local.plan import Plan
+from stagewire_local.variant import FEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,12 +40,51 @@ def check(config: Mapping[str, Any], *, known: Shelf) -> None:
             )
             raise NotImplementedHere(message)
         model = known.find(variant["ModelName"]).given
+        check_missing(variant)
         if variant.get("ServerlessConfig"):
             check_serverless(variant, model=model, config=config)
         else:
             check_instances(variant)
+    check_async(config)
     if not any(variant.get("InitialVariantWeight", 1) > 0 for variant in variants):
         message = "At least one variant must have a weight above 0."
+        raise ValidationException(message)
+
+
+def check_missing(variant: Mapping[str, Any]) -> None:
+    """Refuse by name what would be without effect. Raises NotImplementedHere."""
+    routing = (variant.get("RoutingConfig") or {}).get("RoutingStrategy", "RANDOM")
+    found = {
+        "InstancePools": variant.get("InstancePools"),
+        "ManagedInstanceScaling": scaled(variant),
+        f"RoutingStrategy {routing}": routing not in {"RANDOM", FEWEST},
+    }
+    for member, there in found.items():
+        if there:
+            message = (
+                f"{member} of variant {variant['VariantName']} is not implemented on this machine."
+            )
+            raise NotImplementedHere(message)
+
+
+def scaled(variant: Mapping[str, Any]) -> bool:
+    """Tell whether the platform is to choose the number of instances."""
+    scaling: Mapping[str, Any] | None = variant.get("ManagedInstanceScaling")
+    return scaling is not None and scaling.get("Status", "ENABLED") == "ENABLED"
+
+
+def check_async(config: Mapping[str, Any]) -> None:
+    """Results need a place, though botocore's model would do without. Raises ValidationException."""
+    asynchronous: Mapping[str, Any] | None = config.get("AsyncInferenceConfig")
+    if asynchronous and not asynchronous["OutputConfig"].get("S3OutputPath"):
+        message = "AsyncInferenceConfig.OutputConfig.S3OutputPath is required."
+        raise ValidationException(message)
+
+
+def check_concurrency(serverless: Mapping[str, Any], *, name: str) -> None:
+    """Of what may run at once, a part may always be warm. Raises ValidationException."""
+    if (serverless.get("ProvisionedConcurrency") or 0) > serverless["MaxConcurrency"]:
+        message = f"ProvisionedConcurrency of variant {name} must not exceed its MaxConcurrency."
         raise ValidationException(message)
 
 
@@ -74,6 +114,7 @@ def check_serverless(
     if any(each.get("ModelDataSource") for each in models.containers(model)):
         message = f"Serverless variant {name} does not support a ModelDataSource."
         raise ValidationException(message)
+    check_concurrency(variant["ServerlessConfig"], name=name)
     if variant["ServerlessConfig"]["MemorySizeInMB"] % 1024:
         message = f"MemorySizeInMB of variant {name} must be a multiple of 1024."
         raise ValidationException(message)

@@ -89,10 +89,11 @@ class Door:
             try:
                 for bundle in self.bundles:
                     await serving.serve(made.actions, bundle)
-                good = await settle(made.host, made.registry, serving=running)
+                names = [bundle.name for bundle in self.bundles]
+                good = await settle(made.host, made.registry, names=names, serving=running)
                 if good:
                     if not running.done():
-                        ready(made.registry.all())
+                        ready([each for each in made.registry.all() if each.name in names])
                     # Unlike awaiting it, waiting for a task does not cancel it along with us.
                     await asyncio.wait([running])
                 return good
@@ -120,13 +121,19 @@ class Door:
         )
 
 
-async def settle(host: Host, registry: Registry, *, serving: asyncio.Task[None]) -> bool:
-    """Wait until no endpoint is Creating; False, with the reasons logged, if one Failed."""
-    settled = asyncio.create_task(host.all_settled())
+async def settle(
+    host: Host, registry: Registry, *, names: Sequence[str], serving: asyncio.Task[None]
+) -> bool:
+    """Wait until none of these is Creating; False, with the reasons logged, if one Failed.
+
+    Others may come from any caller meanwhile, and are that caller's to look after.
+    """
+    settled = asyncio.create_task(host.all_settled(names))
     # A signal may end the server while a container is still on its way up.
     await asyncio.wait([settled, serving], return_when=asyncio.FIRST_COMPLETED)
     settled.cancel()
-    failed = [each for each in registry.all() if each.state is State.FAILED]
+    own = [each for each in registry.all() if each.name in names]
+    failed = [each for each in own if each.state is State.FAILED]
     for endpoint in failed:
         for container in endpoint.containers():
             for line in container.last_lines:

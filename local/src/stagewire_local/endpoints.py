@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from stagewire_local import configs
+from stagewire_local.change import Change
 from stagewire_local.faults import ValidationException
-from stagewire_local.host import Change
 from stagewire_local.registry import State
 
 if TYPE_CHECKING:
@@ -59,15 +60,7 @@ def summary(endpoint: Endpoint, *, arn: str) -> dict[str, Any]:
 def variant(found: Variant, *, endpoint: Endpoint) -> dict[str, Any]:
     """Write one variant's summary."""
     images = [container.spec.image for each in found.instances[:1] for container in each.containers]
-    serverless = found.settings.get("ServerlessConfig")
-    counts: dict[str, Any] = (
-        {"CurrentServerlessConfig": serverless}
-        if serverless
-        else {
-            "CurrentInstanceCount": len(found.instances),
-            "DesiredInstanceCount": len(found.instances),
-        }
-    )
+    weight = found.wanted.weight
     return {
         "VariantName": found.name,
         "DeployedImages": [
@@ -75,8 +68,21 @@ def variant(found: Variant, *, endpoint: Endpoint) -> dict[str, Any]:
             for image in images
         ],
         "CurrentWeight": found.weight,
-        "DesiredWeight": found.weight,
-        **counts,
+        "DesiredWeight": found.weight if weight is None else weight,
+        **sizes(found),
+    }
+
+
+def sizes(found: Variant) -> dict[str, Any]:
+    """Write what one variant has and is to have, in instances or in requests at once."""
+    wanted, serverless = found.wanted, found.settings.get("ServerlessConfig")
+    if serverless:
+        desired = {"DesiredServerlessConfig": wanted.serverless} if wanted.serverless else {}
+        return {"CurrentServerlessConfig": serverless, **desired}
+    number = len(found.instances)
+    return {
+        "CurrentInstanceCount": number,
+        "DesiredInstanceCount": number if wanted.count is None else wanted.count,
     }
 
 
@@ -115,8 +121,24 @@ def changes(wanted: Sequence[Mapping[str, Any]], *, endpoint: Endpoint) -> dict[
             message = f"Variant {name} cannot have {count} instances on this machine."
             raise ValidationException(message)
         weights[name] = each.get("DesiredWeight", weights[name])
-        found[name] = Change(weight=each.get("DesiredWeight"), count=count)
+        found[name] = Change(
+            weight=each.get("DesiredWeight"),
+            count=count,
+            serverless=concurrency(each, variants[name]),
+        )
     if not any(weights.values()):
         message = "At least one variant must have a weight above 0."
         raise ValidationException(message)
     return found
+
+
+def concurrency(wanted: Mapping[str, Any], found: Variant) -> Mapping[str, Any] | None:
+    """Read a ServerlessUpdateConfig into the variant's own. Raises ValidationException."""
+    update: Mapping[str, Any] | None = wanted.get("ServerlessUpdateConfig")
+    if update is None:
+        return None
+    if not found.settings.get("ServerlessConfig"):
+        raise ValidationException(f"Variant {found.name} is not serverless.")
+    serverless = {**found.settings["ServerlessConfig"], **update}
+    configs.check_concurrency(serverless, name=found.name)
+    return serverless

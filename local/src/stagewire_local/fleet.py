@@ -26,13 +26,10 @@ class Fleet:
 
     async def start(self, spec: ContainerSpec) -> Address:
         """Fetch the model and start the container. Raises StartError."""
-        if spec.model_url is not None:
-            found = await self._source.fetch(spec.model_url, form=spec.model_form)
-            spec = replace(spec, model_data=found)
-        driver = self._fixed if spec.image.startswith(FIXED) else self._own
-        address = await driver.start(spec)
-        self._drivers[address] = driver
-        return address
+        if spec.model_url is None:
+            return await self._start(spec)
+        async with self._source.held(spec.model_url, form=spec.model_form) as found:
+            return await self._start(replace(spec, model_data=found))
 
     async def stop(self, address: Address) -> None:
         """Stop a container; unknown ones are ignored."""
@@ -55,3 +52,9 @@ class Fleet:
     async def close(self) -> None:
         """Stop every container."""
         await asyncio.gather(self._own.close(), self._fixed.close())
+
+    async def _start(self, spec: ContainerSpec) -> Address:
+        driver = self._fixed if spec.image.startswith(FIXED) else self._own
+        address = await driver.start(spec)
+        self._drivers[address] = driver
+        return address

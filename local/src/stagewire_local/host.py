@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from stagewire_local.change import Change
 from stagewire_local.deployment import Deployment
 from stagewire_local.keeper import Keeper
 from stagewire_local.plan import Plan, instance
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
     from stagewire_local.registry import Registry, Variant
 
 log = logging.getLogger("stagewire.local.host")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What UpdateEndpointWeightsAndCapacities wants of a variant; None leaves it as it is."""
-
-    weight: float | None = None
-    count: int | None = None
 
 
 class Host:
@@ -104,15 +97,18 @@ class Host:
         """Change weights and numbers of instances in the background, by variant."""
         endpoint = self._registry.find(name)
         endpoint.enter(State.UPDATING)
-        self._begin(endpoint, self._resize(endpoint, changes))
+        for variant in endpoint.variants:
+            variant.wanted = changes.get(variant.name, Change())
+        self._begin(endpoint, self._resize(endpoint))
 
     async def settled(self, name: str) -> None:
         """Wait until an endpoint is neither Creating nor Updating."""
-        await asyncio.wait([self._changes[name]])
+        if name in self._changes:
+            await asyncio.wait([self._changes[name]])
 
-    async def all_settled(self) -> None:
-        """Wait until no endpoint is Creating or Updating."""
-        for name in list(self._changes):
+    async def all_settled(self, names: Sequence[str] | None = None) -> None:
+        """Wait until no endpoint, or none of these, is Creating or Updating."""
+        for name in list(self._changes) if names is None else names:
             await self.settled(name)
 
     def remove(self, name: str) -> None:
@@ -131,8 +127,15 @@ class Host:
         await asyncio.gather(*(self.delete(each.name) for each in self._registry.all()))
 
     async def wake(self, endpoint: Endpoint, variant: Variant) -> str | None:
-        """Start the containers of a variant that rests; return None when all are healthy."""
-        keeper = self._keepers[endpoint.name]
+        """Start the containers of a variant that rests; return None when all are healthy.
+
+        One that does not rest has lost a container, which is replaced without being asked.
+        """
+        keeper = self._keepers.get(endpoint.name)
+        if keeper is None:
+            return "it is deleted"
+        if keeper.keeps(variant.instances):
+            return await keeper.healed(variant.instances, seconds=self._limits.cold_seconds)
         reason = await keeper.start([variant])
         if endpoint.state is State.DELETING:
             await keeper.stop(variant.instances)
@@ -191,17 +194,17 @@ class Host:
             log.error("endpoint %s stays as it was: %s", endpoint.name, reason)
         endpoint.enter(State.IN_SERVICE, reason=reason)
 
-    async def _resize(self, endpoint: Endpoint, changes: Mapping[str, Change]) -> None:
+    async def _resize(self, endpoint: Endpoint) -> None:
         reasons: list[str] = []
         for variant in endpoint.variants:
-            change = changes.get(variant.name, Change())
             reason = None
-            if change.count is not None:
-                reason = await self._count(variant, change.count, endpoint=endpoint)
-            if reason is not None:
+            if variant.wanted.count is not None:
+                reason = await self._count(variant, variant.wanted.count, endpoint=endpoint)
+            if reason is None:
+                variant.take()
+            else:
                 reasons.append(reason)
-            elif change.weight is not None:
-                variant.weight = change.weight
+            variant.wanted = Change()
         endpoint.enter(State.IN_SERVICE, reason=" ".join(reasons) or None)
 
     async def _count(self, variant: Variant, number: int, *, endpoint: Endpoint) -> str | None:

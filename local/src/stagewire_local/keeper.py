@@ -23,6 +23,7 @@ LAST_LINES = 20  # of a failed container's log, for whoever reports the failure
 # Containers that fail for one reason fail together; wait this long to name all of them.
 TOGETHER_SECONDS = 0.2
 DRAIN_POLL_SECONDS = 0.02
+HEAL_POLL_SECONDS = 0.02
 
 log = logging.getLogger("stagewire.local.host")
 
@@ -51,8 +52,11 @@ class Keeper:
         """Start all instances; return None when all are healthy, else why not, and stop them.
 
         `failing` hears of the reason before they are stopped; all together may take `most` seconds.
+        Instances that it keeps already are left alone.
         """
-        instances = [each for variant in variants for each in variant.instances]
+        instances = [
+            each for variant in variants for each in variant.instances if each.id not in self._kept
+        ]
         try:
             async with asyncio.timeout(most):
                 results = await self._open_all(instances)
@@ -72,6 +76,21 @@ class Keeper:
             self._watches[each.id] = [
                 asyncio.create_task(self._keep(container)) for container in each.containers
             ]
+        return None
+
+    def keeps(self, instances: Sequence[Instance]) -> bool:
+        """Tell whether all of them were started, so that it replaces what is lost of them."""
+        return all(each.id in self._kept for each in instances)
+
+    async def healed(self, instances: Sequence[Instance], *, seconds: float) -> str | None:
+        """Wait until lost containers are replaced; return None then, else why not."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not all(each.hops() for each in instances):
+            if not self.keeps(instances):
+                return "its containers were stopped"
+            if asyncio.get_running_loop().time() > deadline:
+                return f"its container {troubles(instances)} and is not back after {seconds:g} s"
+            await asyncio.sleep(HEAL_POLL_SECONDS)
         return None
 
     async def stop(self, instances: Sequence[Instance], *, drain: bool = False) -> None:
@@ -167,6 +186,12 @@ class Keeper:
         address, container.address = container.address, None
         if address is not None:
             await self._driver.stop(address)
+
+
+def troubles(instances: Sequence[Instance]) -> str:
+    """Say what the containers that are not healthy suffer from."""
+    sick = (inner for each in instances for inner in each.containers if not inner.healthy)
+    return " and ".join(dict.fromkeys(str(container.trouble) for container in sick))
 
 
 def named(container: Container) -> str:

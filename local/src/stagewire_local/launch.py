@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from stagewire_local import report
+from stagewire_local.bounded import Bounded
 from stagewire_local.chain import HopAccept
 from stagewire_local.docker_setup import EngineError
 from stagewire_local.door import DRAIN_SECONDS, Door, PortTakenError, listen
@@ -46,11 +48,13 @@ class Launch:
     start_seconds: float
     region: str
     driver: str
+    log: str | None = None  # of a door in the background; its standard error otherwise
 
 
 def foreground(plan: Launch) -> None:
     """Run the door in this process until Ctrl-C or SIGTERM. Raises ClickException."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = Bounded(Path(plan.log)) if plan.log else logging.StreamHandler(sys.stderr)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     door = Door(
         bundles=plan.bundles,
@@ -99,9 +103,10 @@ def background(plan: Launch, *, arguments: Sequence[str]) -> None:
     path = plan.home.log(plan.port)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with path.open("w") as log:
+        path.write_text("")
+        with path.open("a") as log:  # two append to it
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "stagewire_local", "up", *arguments],
+                [sys.executable, "-P", "-m", "stagewire_local", "up", *arguments, f"--log={path}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -122,10 +127,10 @@ def background(plan: Launch, *, arguments: Sequence[str]) -> None:
 
 
 def ready(plan: Launch, pid: int) -> bool:
-    """Tell whether the door of this process has all its endpoints in service."""
+    """Tell whether the door of this process has the endpoints that it was asked for in service."""
     found = report.fetch(plan.port) or {}
-    states = [endpoint["state"] for endpoint in found.get("endpoints", [])]
-    in_service = len(states) == len(plan.bundles) and set(states) <= {"InService"}
+    states = {endpoint["name"]: endpoint["state"] for endpoint in found.get("endpoints", [])}
+    in_service = all(states.get(bundle.name) == "InService" for bundle in plan.bundles)
     return found.get("pid") == pid and in_service
 
 

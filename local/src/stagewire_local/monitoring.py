@@ -45,7 +45,9 @@ class Monitoring:
         self._publishing = True
         try:
             for place in range(0, len(found), AT_ONCE):
-                await asyncio.to_thread(self._put, found[place : place + AT_ONCE])
+                await asyncio.get_running_loop().run_in_executor(
+                    self._clients.threads, self._put, found[place : place + AT_ONCE]
+                )
         except Exception:
             log.exception("%d metrics are lost", len(found))
         finally:

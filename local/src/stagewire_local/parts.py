@@ -65,7 +65,7 @@ def parts(door: Door, *, client: Client, clients: Clients, driver: Driver) -> Pa
     queues = queued(door, chain, clients=clients, metrics=metrics)
     health = Health(client=client, limits=door.limits)
     host = Host(registry, health=health, limits=door.limits, told=queues.greet)
-    source = Source(door.root / "data", client=lambda: clients.of("s3"))
+    source = Source(door.root / "data", clients=clients)
     fleet = Fleet(driver, fixed=FixedDriver(), source=source)
     catalog = Catalog(region=door.region)
     actions = Actions(catalog, registry=registry, host=host, driver=fleet, source=source)

@@ -26,6 +26,9 @@ class Pool:
     def __init__(self) -> None:
         self._all: set[Connection] = set()
         self._idle: dict[Address, list[Connection]] = {}
+        # Who closes connections after an answer without saying so; nobody knows when the next end is
+        # on its way, and a request that crosses it is lost. Never more than there are ports.
+        self._closers: set[Address] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
 
@@ -41,16 +44,25 @@ class Pool:
         self._all.add(connection)
 
     def freed(self, connection: Connection) -> None:
-        """Keep a connection, but not for long."""
+        """Keep a connection, but not for long; of who closes them one, to see what becomes of it."""
         loop = asyncio.get_running_loop()
+        idle = self._idle.setdefault(connection.address, [])
+        if connection.address in self._closers:
+            idle[:] = [each for each in idle if each.open]
+            if idle:
+                connection.abort()
+                return
         connection.idle_since = loop.time()
-        self._idle.setdefault(connection.address, []).append(connection)
+        idle.append(connection)
         if self._sweeper is None:
             self._sweeper = loop.call_later(KEEP_ALIVE_SECONDS, self._sweep)
 
     def lost(self, connection: Connection) -> None:
-        """Forget a connection."""
+        """Forget a connection, and learn from its end."""
         self._all.discard(connection)
+        age = asyncio.get_running_loop().time() - connection.idle_since
+        if connection.dropped and age < KEEP_ALIVE_SECONDS:
+            self._closers.add(connection.address)
         if not self._all:
             self._empty.set()
 
@@ -67,12 +79,12 @@ class Pool:
     def _kept(self, address: Address) -> Connection | None:
         """Take the connection that was used last, which is the freshest one."""
         idle = self._idle.get(address)
-        if idle is None:
+        if idle is None or address in self._closers:
             return None
         oldest = asyncio.get_running_loop().time() - KEEP_ALIVE_SECONDS
         while idle:
             connection = idle.pop()
-            if connection.open and connection.idle_since > oldest:
+            if connection.open and connection.idle_since > oldest and connection.quiet:
                 return connection
             connection.abort()
         return None
@@ -102,6 +114,8 @@ class Pool:
         for address, idle in list(self._idle.items()):
             for connection in idle:
                 if connection.idle_since <= oldest:
+                    if connection.open:
+                        self._closers.discard(address)  # it has kept this one
                     connection.abort()
             idle[:] = [each for each in idle if each.open]
             if not idle:

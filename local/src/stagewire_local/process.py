@@ -79,7 +79,7 @@ class ProcessDriver:
         module = self._module(spec.image)
         self._count += 1
         base = self._root / f"{spec.instance}-{spec.hostname}-{self._count}"
-        await asyncio.to_thread(self._unpack, spec, base)
+        await self._unpacked(spec, base)
         try:
             block = self._ports.take()
         except NoPortsError as error:
@@ -164,6 +164,17 @@ class ProcessDriver:
             known = ", ".join(sorted(self.modules)) or "none"
             message = f"image '{image}' names no installed stage (installed: {known})"
             raise StartError(message) from None
+
+    async def _unpacked(self, spec: ContainerSpec, base: Path) -> None:
+        work = asyncio.create_task(asyncio.to_thread(self._unpack, spec, base))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # A thread cannot be cancelled, and what it writes must not be left.
+            await asyncio.wait([work])
+            if work.exception() is None:
+                await asyncio.to_thread(archive.remove, base)
+            raise
 
     def _unpack(self, spec: ContainerSpec, base: Path) -> None:
         try:

@@ -72,6 +72,12 @@ class Sandbox:
         """Whether some instance could take a request now."""
         return any(each.hops() for each in self.variant.instances)
 
+    @property
+    def provisioned(self) -> bool:
+        """Whether it is to be warm always, which an update may have changed."""
+        config = ServerlessConfig.of(self.variant.settings)
+        return config is not None and config.provisioned > 0
+
     def keep(self) -> None:
         """Stop the clock that would let it rest."""
         if self.timer is not None:
@@ -111,9 +117,8 @@ class Serverless:
             yield
         finally:
             sandbox.running -= 1
-            if not (sandbox.running or config.provisioned):
-                loop = asyncio.get_running_loop()
-                sandbox.timer = loop.call_later(self._limits.idle_seconds, self._rest, sandbox)
+            if not (sandbox.running or sandbox.provisioned):
+                self._wind(sandbox)
 
     async def close(self) -> None:
         """Let go of everything; the containers are the compute's."""
@@ -154,9 +159,16 @@ class Serverless:
             message = f"Endpoint {sandbox.endpoint.name} is not ready: {trouble}. Try again later."
             raise ModelNotReadyException(message)
 
+    def _wind(self, sandbox: Sandbox) -> None:
+        """Start the clock that lets it rest."""
+        sandbox.keep()
+        loop = asyncio.get_running_loop()
+        sandbox.timer = loop.call_later(self._limits.idle_seconds, self._rest, sandbox)
+
     def _rest(self, sandbox: Sandbox) -> None:
-        starting = sandbox.waking is not None and not sandbox.waking.done()
-        if not (sandbox.running or starting):
+        if sandbox.waking is not None and not sandbox.waking.done():
+            self._wind(sandbox)  # perhaps nobody asks again when it has started
+        elif not (sandbox.running or sandbox.provisioned):
             log.info("endpoint %s is scaled to zero", sandbox.endpoint.name)
             sandbox.resting = asyncio.create_task(
                 self._compute.rest(sandbox.endpoint, sandbox.variant)

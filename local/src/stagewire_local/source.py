@@ -1,4 +1,4 @@
-"""Brings model data from S3 to one archive file, once for each version of its objects."""
+"""Brings model data from S3 to one archive file, for as long as containers take it in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 import errno
 import hashlib
 import tarfile
+from collections import Counter
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,32 +18,63 @@ from stagewire_local.archive import MAX_BYTES
 from stagewire_local.driver import Form, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Sequence
+
+    from stagewire_local.aws import Clients
 
 FAULTS = (BotoCoreError, ClientError, OSError)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, this user's share of it, one file's
 
 
 class Source:
-    """Model data by its URL, s3:// or file://; `client` makes boto3's client for "s3".
+    """Model data by its URL, s3:// or file://.
 
     file:// is for what the command line serves: the API's own shapes refuse it. Data that is not
     an archive becomes one here, so that drivers know one form only.
     """
 
-    def __init__(self, root: Path, *, client: Callable[[], Any]) -> None:
+    def __init__(self, root: Path, *, clients: Clients) -> None:
         self._root = root
-        self._client = client
+        self._clients = clients
         self._lock = asyncio.Lock()
+        self._users = Counter[Path]()
 
     async def has(self, url: str, *, form: Form = Form.ARCHIVE) -> bool:
         """Tell whether the object is there, or some object with the prefix."""
-        return await asyncio.to_thread(self._has, url, form)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._clients.threads, self._has, url, form
+        )
 
-    async def fetch(self, url: str, *, form: Form = Form.ARCHIVE) -> Path:
-        """Return the file. Raises StartError in the platform's words."""
+    @asynccontextmanager
+    async def held(self, url: str, *, form: Form = Form.ARCHIVE) -> AsyncGenerator[Path]:
+        """Give the file, which stays until its last user leaves the block.
+
+        Raises StartError in the platform's words.
+        """
+        path = local(url)
+        if path is not None:
+            yield path
+            return
+        loop = asyncio.get_running_loop()
         async with self._lock:  # two containers often have the same model
-            return await asyncio.to_thread(self._fetch, url, form)
+            try:
+                path = await loop.run_in_executor(self._clients.threads, self._fetch, url, form)
+                self._users[path] += 1
+            finally:
+                self._drop()
+        try:
+            yield path
+        finally:
+            # Nothing is awaited here: who is cancelled now has a container to give back.
+            self._users[path] -= 1
+            if not self._lock.locked():  # else somebody may just be finding this file
+                self._drop()
+
+    def _drop(self) -> None:
+        """Delete the files that nobody uses."""
+        for path in [each for each, users in self._users.items() if not users]:
+            del self._users[path]
+            path.unlink(missing_ok=True)
 
     def _has(self, url: str, form: Form) -> bool:
         if local(url) is not None:
@@ -52,9 +85,6 @@ class Source:
             return False
 
     def _fetch(self, url: str, form: Form) -> Path:
-        path = local(url)
-        if path is not None:
-            return path
         try:
             found = self._objects(url, form)
             version = [url, form, *(f"{key} {tag}" for key, tag, _ in found)]
@@ -70,9 +100,9 @@ class Source:
         """List key, version and size of what the model is made of."""
         where = place(url)
         if form is not Form.PREFIX:
-            head = self._client().head_object(**where)
+            head = self._clients.of("s3").head_object(**where)
             return [(where["Key"], head["ETag"], head["ContentLength"])]
-        pages = self._client().get_paginator("list_objects_v2")
+        pages = self._clients.of("s3").get_paginator("list_objects_v2")
         return [
             (each["Key"], each["ETag"], each["Size"])
             for page in pages.paginate(Bucket=where["Bucket"], Prefix=where["Key"])
@@ -85,7 +115,7 @@ class Source:
         part = into.with_suffix(".part")
         try:
             if cut is None:
-                self._client().download_file(bucket, found[0][0], str(part))
+                self._clients.of("s3").download_file(bucket, found[0][0], str(part))
             else:
                 self._pack(found, bucket, cut, into=part)
             part.replace(into)
@@ -102,7 +132,9 @@ class Source:
             for key, _, size in found:
                 entry = tarfile.TarInfo(key.removeprefix(cut))
                 entry.size = size
-                tar.addfile(entry, self._client().get_object(Bucket=bucket, Key=key)["Body"])
+                tar.addfile(
+                    entry, self._clients.of("s3").get_object(Bucket=bucket, Key=key)["Body"]
+                )
 
 
 def check(found: Sequence[tuple[str, str, int]], cut: str, *, where: str) -> None:

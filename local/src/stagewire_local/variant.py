@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from stagewire_local.chain import Hop
+from stagewire_local.change import Change
 from stagewire_local.errors import ServiceUnavailable, ValidationError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from stagewire_local.driver import Address, ContainerSpec
 
+FEWEST = "LEAST_OUTSTANDING_REQUESTS"
 VARIANT = "AllTraffic"  # what every SDK calls the only variant
 
 
@@ -66,7 +68,8 @@ class Instance:
 class Variant:
     """A production variant: instances that requests go round.
 
-    `settings` is the ProductionVariant that it was made from, as the API was given it.
+    `settings` is the ProductionVariant that it was made from, as the API was given it; `wanted` is
+    what it is to have when the change that goes on has ended.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Variant:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     turn: Iterator[int] = field(default_factory=count)
     credit: float = 0.0  # what it is owed of the endpoint's requests
+    wanted: Change = field(default_factory=Change)
 
     def route(self, target: str | None = None) -> list[Hop]:
         """Choose as `lease` does, for a request that nothing waits for."""
@@ -98,6 +102,13 @@ class Variant:
         finally:
             instance.busy -= 1
 
+    def take(self) -> None:
+        """Have the weight and the concurrency that are wanted."""
+        if self.wanted.weight is not None:
+            self.weight = self.wanted.weight
+        if self.wanted.serverless is not None:
+            self.settings = {**self.settings, "ServerlessConfig": self.wanted.serverless}
+
     def status(self) -> dict[str, Any]:
         """Describe it for `/_stagewire/status`."""
         return {
@@ -110,14 +121,21 @@ class Variant:
         }
 
     def _next(self, target: str | None) -> tuple[Instance, list[Hop]]:
-        start = next(self.turn)
-        for step in range(len(self.instances)):
-            instance = self.instances[(start + step) % len(self.instances)]
+        for instance in self._order():
             hops = instance.hops()
             if hops is not None:
                 return instance, self._aimed(hops, target=target)
         message = f"No instance of variant {self.name} is healthy at the moment. Try again."
         raise ServiceUnavailable(message)
+
+    def _order(self) -> Sequence[Instance]:
+        """Put the instance first whose turn it is, or the one with the fewest requests in it."""
+        start = next(self.turn) % len(self.instances)
+        turns = [*self.instances[start:], *self.instances[:start]]
+        routing: Mapping[str, Any] = self.settings.get("RoutingConfig") or {}
+        if routing.get("RoutingStrategy") == FEWEST:
+            turns.sort(key=lambda instance: instance.busy)
+        return turns
 
     def _aimed(self, hops: list[Hop], *, target: str | None) -> list[Hop]:
         if not self.direct:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stagewire_pipeline.preflight import Archive
 
 IN_SERVICE = "InService"
+FAILED = "Failed"
 # What tells our things from others' in a bill.
 TAGS = {"stagewire": "deploy"}
 
@@ -66,6 +67,11 @@ def deploy(wish: Wish, aws: Aws, maker: Maker, say: Callable[[str], None]) -> Ou
     work = Work(deployment, found, aws, maker, ledger, say)
     if old is not None:
         state = aws.state(wish.name)
+        if state.status == FAILED:
+            raise DeployError(
+                f"{wish.name} is Failed ({state.reason or 'AWS gives no reason'}); "
+                f"remove it first: stagewire delete {wish.name}"
+            )
         if state.status == IN_SERVICE and state.config != old.config:
             old = rolled_back(work, old, state)
         if state.status == IN_SERVICE and old.version == deployment.version:

@@ -20,6 +20,8 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:good"
 class Clients:
     """boto3's clients for one URL."""
 
+    threads = None
+
     def __init__(self, url):
         self.session = boto3.Session("none", "none", region_name="eu-west-1")
         self.url = url
