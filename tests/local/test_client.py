@@ -100,12 +100,6 @@ async def request(reader):
     return head, await reader.readexactly(int(rest.split(b"\r\n")[0] or 0)) if rest else b""
 
 
-async def unconnected(client):
-    """Wait until a client has no connection."""
-    while len(client.pool):  # noqa: ASYNC110 -- for a moment
-        await asyncio.sleep(0.001)
-
-
 def answering(*answers):
     """Make a server that gives these answers, one a request and connection after connection."""
     left = iter(answers)
@@ -251,21 +245,21 @@ def test_a_connection_is_kept_for_the_next_request(run):
         pytest.param(OK.replace(b"1.1 200 OK", b"1.1 200 OK\r\nConnection: close"), id="told"),
     ],
 )
-def test_a_connection_that_is_of_no_use_is_not_used_again(run, first):
+def test_a_connection_that_is_of_no_use_is_not_used_again(run, first, until_async):
     """The first answer is good; the second request has a connection and an answer of its own."""
 
     async def main():
         second = OK.replace(b"ok", b"no")
         async with serving(answering(first, second)) as address, Client() as client:
             bodies = [(await posted(address, client=client)).body]
-            await unconnected(client)
+            await until_async(lambda: not len(client.pool))
             bodies.append((await posted(address, client=client)).body)
             return bodies
 
     assert run(main()) == [b"ok", b"no"]
 
 
-def test_bytes_that_nobody_asked_for_end_an_idle_connection(run):
+def test_bytes_that_nobody_asked_for_end_an_idle_connection(run, until_async):
     """They must not be taken for the next answer."""
 
     async def behave(reader, writer):
@@ -281,7 +275,7 @@ def test_bytes_that_nobody_asked_for_end_an_idle_connection(run):
         async with serving(behave) as address, Client() as client:
             await posted(address, client=client)
             gate.set()
-            await unconnected(client)
+            await until_async(lambda: not len(client.pool))
 
     gate = None
     run(main())
@@ -430,7 +424,7 @@ def test_large_bodies_arrive_unchanged_in_both_directions(run):
     assert (cut.body, cut.size) == (body[:1000], len(body))
 
 
-def test_an_answer_before_the_body_was_sent_is_the_answer(run):
+def test_an_answer_before_the_body_was_sent_is_the_answer(run, until_async):
     """A 413 need not read what it refuses; the connection, with half a request on it, is ended."""
 
     async def behave(reader, writer):
@@ -443,7 +437,7 @@ def test_an_answer_before_the_body_was_sent_is_the_answer(run):
         gone = asyncio.Event()
         async with serving(behave) as address, Client() as client:
             answer = await posted(address, bytes(64 * MIB), client=client)
-            await unconnected(client)
+            await until_async(lambda: not len(client.pool))
             gone.set()
             return answer.status
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
-import tarfile
 import threading
 from itertools import count
 
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -22,24 +19,18 @@ NUMBERS = count(1)
 @pytest.fixture(scope="session")
 def sagemaker(box):
     """Give a client that leaves all checks to the box."""
-    return box.client("sagemaker", config=Config(parameter_validation=False))
+    return box.client("sagemaker", parameter_validation=False)
 
 
 @pytest.fixture(scope="session")
-def bucket(box):
+def bucket(box, packed):
     """Give a function that puts a model archive into the box's own S3 and returns its URL."""
     s3 = box.client("s3")
     s3.create_bucket(Bucket=BUCKET)
 
     def put(**files):
-        body = io.BytesIO()
-        with tarfile.open(fileobj=body, mode="w:gz") as tar:
-            for name, content in files.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
         key = f"{next(NUMBERS)}/model.tar.gz"
-        s3.put_object(Bucket=BUCKET, Key=key, Body=body.getvalue())
+        s3.put_object(Bucket=BUCKET, Key=key, Body=packed(files))
         return f"s3://{BUCKET}/{key}"
 
     return put
@@ -390,7 +381,7 @@ def test_an_update_exchanges_the_instances_without_a_failed_request(
 ):
     """Callers before, while and after get answers, and at last those of the new model."""
     name = deployed(modelled(files={"old": b""}))
-    runtime = box.client("sagemaker-runtime", config=Config(retries={"total_max_attempts": 1}))
+    runtime = box.client("sagemaker-runtime", retries={"total_max_attempts": 1})
     models, done = [], threading.Event()
 
     def call():
@@ -440,10 +431,12 @@ def test_two_variants_share_the_requests_by_weight(box, sagemaker, modelled, dep
     assert second["CurrentInstanceCount"] == 2
 
 
-def test_an_instance_that_dies_under_load_harms_no_request_on_the_others(box, modelled, deployed):
+def test_an_instance_that_dies_under_load_harms_no_request_on_the_others(
+    box, modelled, deployed, until
+):
     """Each call is answered or cleanly refused, and the endpoint heals."""
     name = deployed(modelled(1), instances=2)
-    runtime = box.client("sagemaker-runtime", config=Config(retries={"total_max_attempts": 1}))
+    runtime = box.client("sagemaker-runtime", retries={"total_max_attempts": 1})
     pids = {answered(runtime, name) for _ in range(2)}
     answers = []
     callers = [
@@ -456,9 +449,12 @@ def test_an_instance_that_dies_under_load_harms_no_request_on_the_others(box, mo
     os.kill(min(pids), signal.SIGKILL)
     for caller in callers:
         caller.join()
-    healed = set()
-    while len(healed) < 2 or min(pids) in healed:
-        healed = {answered(runtime, name) for _ in range(2)} - {424, 503}
+
+    def healed():
+        found = {answered(runtime, name) for _ in range(2)} - {424, 503}
+        return len(found) == 2 and min(pids) not in found
+
+    until(healed)
 
     assert len(pids) == 2
     assert len(answers) == 200

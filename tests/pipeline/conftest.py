@@ -1,9 +1,11 @@
+"""A project whose stages are stubs, and an AWS for it."""
+
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
-import boto3
 import pytest
 
 from stagewire import manifest
@@ -89,16 +91,6 @@ def url():
 
 
 @pytest.fixture
-def aws(url):
+def aws(url, clients):
     """Clients of that AWS."""
-
-    def client(service):
-        return boto3.client(
-            service,
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 (nobody checks it)
-        )
-
-    return client
+    return partial(clients, url)
