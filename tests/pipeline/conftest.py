@@ -7,12 +7,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from runtime_server import FILE
 
 from stagewire import manifest
 from stagewire.manifest import Manifest
 from stagewire.schema import schema
 from stagewire_pipeline.archive import pack
 from stagewire_pipeline.child import Stages
+from stagewire_pipeline.command import main
 
 STUBS = Path(__file__).parent / "stubs"
 RAW = schema([("size", "float64"), ("kind", "string")])
@@ -94,3 +97,18 @@ def url():
 def aws(url, clients):
     """Clients of that AWS."""
     return partial(clients, url)
+
+
+@pytest.fixture
+def invoke(tmp_path):
+    """Send a text by the command; returns its end and, as text, what stands in --out."""
+
+    def run(server, *options, text=FILE, name="rows.csv"):
+        rows, out = tmp_path / name, tmp_path / "out"
+        rows.write_text(text)
+        url = f"http://127.0.0.1:{server.server_port}"
+        command = ["invoke", "any", str(rows), "--endpoint-url", url, "--out", str(out)]
+        ended = CliRunner().invoke(main, [*command, "--chunk", "200", *options], obj={})
+        return ended, out.read_text() if out.exists() else None
+
+    return run
