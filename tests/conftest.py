@@ -33,9 +33,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def until(condition, *, seconds=60, what="the condition holds"):
-    """Wait for what has no event; returns what is true then, or fails with what never was.
+    """Wait for what has no event; returns what the condition is then, or fails with `what` never was.
 
-    That may be a function, for what only the end can tell.
+    A function says so at the end, when there is more to tell.
     """
     end = time.monotonic() + seconds
     while not (found := condition()):
