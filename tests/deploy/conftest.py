@@ -159,7 +159,7 @@ def left(engine):
 
     def listed(box):
         chosen = {"label": f"stagewire.local.door=door-{box.port}"}
-        found = engine.containers.list(all=True, filters=chosen)
+        found = engine.containers.list(all=True, filters=chosen, ignore_removed=True)
         return [each.name for each in found + engine.volumes.list(filters=chosen)]
 
     return listed

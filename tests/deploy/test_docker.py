@@ -27,7 +27,7 @@ def running(engine):
 
     def listed(box):
         chosen = {"label": f"stagewire.local.door=door-{box.port}"}
-        return engine.containers.list(filters=chosen)
+        return engine.containers.list(filters=chosen, ignore_removed=True)
 
     return listed
 

@@ -140,7 +140,7 @@ def left(engine):
 
     def names(door=DOOR):
         chosen = {"label": f"stagewire.local.door={door}"}
-        containers = engine.containers.list(all=True, filters=chosen)
+        containers = engine.containers.list(all=True, filters=chosen, ignore_removed=True)
         return [each.name for each in containers + engine.volumes.list(filters=chosen)]
 
     return names
