@@ -7,8 +7,7 @@ import statistics
 from pathlib import Path
 
 import numpy as np
-from load import post, run
-from serving import rows, serving
+from serving import load, rows, serving
 
 CLIENTS = (1, 8, 64)
 
@@ -20,21 +19,21 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    request = post(rows(options.base, 1))
+    row = rows(options.base, 1)
     with (
         serving("featurizer", options.base, STAGEWIRE_PLAN="off") as on,
         serving("featurizer", options.base, STAGEWIRE_PLAN="off", STAGEWIRE_BATCH_ROWS="0") as off,
     ):
         for clients in CLIENTS:
             found = [
-                [run(each.port, request, clients, options.seconds) for each in (on, off)]
+                [load(each, row, clients=clients, seconds=options.seconds) for each in (on, off)]
                 for _ in range(options.rounds)
             ]
-            ratio = statistics.median(len(a) / len(b) for a, b in found)
+            ratio = statistics.median(a.rate / b.rate for a, b in found)
             print(f"{clients:3} clients, batching: throughput x {ratio:.2f}")
-            for name, took in zip(("on", "off"), zip(*found, strict=True), strict=True):
-                all_of = np.concatenate(took) * 1e3
-                rate = statistics.median(len(each) for each in took) / options.seconds
+            for name, cells in zip(("on", "off"), zip(*found, strict=True), strict=True):
+                all_of = np.concatenate([each.took for each in cells]) * 1e3
+                rate = statistics.median(each.rate for each in cells)
                 p50, p99 = np.percentile(all_of, [50, 99])
                 print(
                     f"    {name:3} {rate:7.0f} requests/s   p50 {p50:7.1f} ms   p99 {p99:7.1f} ms"

@@ -23,6 +23,7 @@ import uvloop
 
 from stagewire_local.client import Client
 from stagewire_local.driver import Address
+from stagewire_pipeline.door import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -151,7 +152,7 @@ def main() -> None:
         urls = ",".join(f"http://127.0.0.1:{port}" for port in ports)
         with_port = started(
             stack,
-            *(sys.executable, "-m", "stagewire_local", "up", "--port", str(free())),
+            *(sys.executable, "-m", "stagewire_local", "up", "--port", str(free_port())),
             *("--connect", f"pipe={urls}"),
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -178,15 +179,6 @@ def main() -> None:
             f"{clients:2} clients: the door adds {door['p50_ms'] - own['p50_ms']:.3f} ms at the median, "
             f"{door['p50_ms'] / own['p50_ms']:.2f} times; {door['rps'] / own['rps']:.2f} of the throughput"
         )
-
-
-def free() -> int:
-    """Return a port that was free a moment ago."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

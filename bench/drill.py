@@ -251,7 +251,7 @@ def sound(name: str, found: dict[str, Any]) -> bool:
     allowed = {"answer", "ModelError", "ServiceUnavailable"}
     if name == "door":
         return seen <= allowed | {"connection"} and "connection" in seen
-    return seen <= allowed and found["seen"]["answer"] > found["requests"] / 2
+    return seen <= allowed and found["seen"].get("answer", 0) > found["requests"] / 2
 
 
 def run(target: Target, *, driver: str, environ: dict[str, str], options: Any) -> dict[str, Any]:

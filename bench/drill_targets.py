@@ -91,7 +91,7 @@ class Containers:
     def running(self) -> list:
         """List them."""
         filters = {"label": "stagewire.local=true", "ancestor": self.image}
-        return self.engine.containers.list(filters=filters)
+        return self.engine.containers.list(filters=filters, ignore_removed=True)
 
     def close(self) -> None:
         """Remove the image."""

@@ -15,63 +15,53 @@ import subprocess
 import sys
 import time
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import aiohttp
 import numpy as np
+from chains import bodies
+from chains.places import STAGES
+
+from stagewire_local.client import Client
+from stagewire_local.driver import Address
+from stagewire_pipeline import caller
+from stagewire_pipeline.load import Cell, measure
 
 CLIENTS = 64
 ROWS = 1_000
 EVERY = 0.02
+# What the platform gives a ping.
+PING_SECONDS = 2.0
 TARGET_MS = 50.0
 
 
-def batch(data: Path, rows: int = ROWS) -> bytes:
-    """Repeat the data's rows, without header and label, into a batch."""
-    lines = [line.rpartition(",")[0] for line in data.read_text().splitlines()[1:]]
-    return "\n".join((lines * (rows // len(lines) + 1))[:rows]).encode()
-
-
-async def load(session: aiohttp.ClientSession, url: str, body: bytes, until: float) -> list[float]:
-    """Send one batch after another; returns the seconds each took."""
-    took: list[float] = []
-    while time.perf_counter() < until:
-        start = time.perf_counter()
-        async with session.post(url, data=body, headers={"Content-Type": "text/csv"}) as answer:
-            text = await answer.read()
-        if answer.status != 200 or text.count(b"\n") != ROWS:  # noqa: PLR2004 (OK)
-            sys.exit(f"{url} answered {answer.status}: {text[:300]!r}")
-        took.append(time.perf_counter() - start)
-    return took
-
-
-async def probe(session: aiohttp.ClientSession, url: str, until: float) -> list[float]:
+async def probe(client: Client, port: int, until: float) -> list[float]:
     """Ping at a fixed rhythm; returns milliseconds."""
     took: list[float] = []
     while time.perf_counter() < until:
         start = time.perf_counter()
-        async with session.get(url) as answer:
-            await answer.read()
-        if answer.status != 200:  # noqa: PLR2004 (OK)
-            sys.exit(f"{url} answered {answer.status}")
+        status = await client.ping(Address("127.0.0.1", port), seconds=PING_SECONDS)
+        if status != HTTPStatus.OK:
+            sys.exit(f"port {port} answered {status}")
         took.append((time.perf_counter() - start) * 1e3)
         await asyncio.sleep(EVERY)
     return took
 
 
-async def measure(door: str, pings: dict[str, str], body: bytes, seconds: float) -> bool:
+async def measured(door: int, pings: dict[str, int], body: bytes, seconds: float) -> bool:
     """Load the door, ping all, print; returns whether every p99 is below the target."""
-    timeout = aiohttp.ClientTimeout(total=120)
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+    address = caller.Address("127.0.0.1", door, tls=False, path="/invocations")
+    request, cell = address.request(body, {"Content-Type": "text/csv"}), Cell(ROWS, CLIENTS)
+    async with Client() as client:
         until = time.perf_counter() + seconds
-        work = [load(session, f"{door}/invocations", body, until) for _ in range(CLIENTS)]
-        probes = [probe(session, url, until) for url in pings.values()]
-        found = await asyncio.gather(*work, *probes)
-    sent = np.concatenate(found[:CLIENTS])
-    print(f"{CLIENTS} clients x {ROWS} rows for {seconds:g} s: {len(sent) / seconds:.0f} batches/s")
+        work = measure(address, [request], cell, seconds=seconds)
+        _, *probes = await asyncio.gather(work, *(probe(client, p, until) for p in pings.values()))
+    if cell.errors:
+        sys.exit(f"not all batches were answered: {dict(cell.errors)}")
+    print(f"{CLIENTS} clients x {ROWS} rows for {seconds:g} s: {cell.rate:.0f} batches/s")
     good = True
-    for name, took in zip(pings, found[CLIENTS:], strict=True):
+    for name, took in zip(pings, probes, strict=True):
         p50, p99 = np.percentile(took, [50, 99])
         good &= p99 < TARGET_MS
         print(
@@ -80,12 +70,12 @@ async def measure(door: str, pings: dict[str, str], body: bytes, seconds: float)
     return bool(good)
 
 
-def containers(door: str) -> dict[str, str]:
+def containers(door: int) -> dict[str, int]:
     """Ask the local SageMaker where its containers listen."""
-    with urllib.request.urlopen(f"{door}/_stagewire/status") as answer:  # noqa: S310 (our own URL)
+    with urllib.request.urlopen(f"http://127.0.0.1:{door}/_stagewire/status") as answer:
         endpoints = json.load(answer)["endpoints"]
     return {
-        container["hostname"]: f"{container['url']}/ping"
+        container["hostname"]: urlsplit(container["url"]).port
         for endpoint in endpoints
         for variant in endpoint["variants"]
         for instance in variant["instances"]
@@ -104,14 +94,14 @@ def main() -> int:
     program = str(Path(sys.executable).with_name("stagewire"))
     subprocess.run([program, "train", "--out", str(options.out)], check=True)
     subprocess.run([program, "package", "--out", str(options.out)], check=True)
-    archives = ",".join(str(options.out / f"{name}.tar.gz") for name in ("featurizer", "predictor"))
+    archives = ",".join(str(options.out / f"{name}.tar.gz") for name in STAGES)
     port = ["--port", str(options.port)]
     up = [program, "local", "up", "--detach", "--serve", f"abalone={archives}", *port]
     subprocess.run(up, check=True, env={**os.environ})
-    door = f"http://127.0.0.1:{options.port}"
+    body = "\n".join(bodies.lines(ROWS, options.data)).encode()
     try:
-        pings = {"door": f"{door}/ping", **containers(door)}
-        good = asyncio.run(measure(door, pings, batch(options.data), options.seconds))
+        pings = {"door": options.port, **containers(options.port)}
+        good = asyncio.run(measured(options.port, pings, body, options.seconds))
     finally:
         with contextlib.suppress(subprocess.CalledProcessError):
             subprocess.run([program, "local", "down", *port], check=True)

@@ -18,6 +18,7 @@ from chains import environments, inside, load, machine, measure, models, table
 from chains.absent import Absent
 from chains.cells import CROWD, GROWTH, HEADLINE, MATRIX, cell
 from chains.contenders import CONTENDERS
+from chains.figures import GROWING
 from chains.gates import judge
 from chains.places import BUILD
 from chains.results import Results
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from chains.server import Chain
 
 QUICK = ("classic", "workbench", "mlserver", "ours", "limit")
-# Whose cost is followed as the work grows; the classic pair refuses what its template's 5 MB do not let pass.
-GROWING = ("ours", "workbench", "limit")
 PHASES = ("inside", "resources", "headline", "ping", "growth", "matrix")
 
 

@@ -16,6 +16,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chains import bodies
+from chains.places import DATA
+
 from stagewire import loading, settings
 from stagewire.script import Context
 
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 
     from stagewire.stage import Stage
 
-DATA = Path(__file__).parents[1] / "pipeline" / "data" / "abalone.csv"
 ROWS = (1, 2, 8, 10, 100, 1_000, 10_000)
 # The plan answers small batches of any stage; XGBoost is brought in for the larger ones.
 LARGE = 256
@@ -39,12 +41,6 @@ def stages(out: Path, data: Path) -> tuple[Stage, Stage]:
     first = settings.read({"SAGEMAKER_BASE_DIR": str(out / "featurizer"), "STAGEWIRE_HOP": "auto"})
     second = settings.read({"SAGEMAKER_BASE_DIR": str(out / "predictor")})
     return loading.load("featurizer", first), loading.load("predictor", second)
-
-
-def bodies(data: Path, rows: int) -> bytes:
-    """Return rows of the file without their labels, over and over."""
-    lines = [line.rpartition(",")[0] for line in data.read_text().splitlines()[1:]]
-    return "".join(f"{lines[i % len(lines)]}\n" for i in range(rows)).encode()
 
 
 def microseconds(work: Callable[[], object], times: int) -> float:
@@ -68,7 +64,7 @@ def main() -> None:
         featurizer, predictor = stages(asked.out or Path(folder), asked.data)
         print(f"{'rows':>7} {'featurizer us':>14} {'predictor us':>13} {'both':>9}")
         for rows in ROWS:
-            body = bodies(asked.data, rows)
+            body = "".join(f"{line}\n" for line in bodies.lines(rows, asked.data)).encode()
             if rows > LARGE:
                 predictor.model.scorer.warm().join()
             hop, kind = featurizer.answer(body, "text/csv", None, Context("", "a" * 32))

@@ -7,8 +7,7 @@ import contextlib
 import statistics
 from pathlib import Path
 
-from load import post, run
-from serving import rows, serving
+from serving import load, rows, serving
 
 WORKERS = (1, 2, 4)
 SIZES = (1, 1_000)
@@ -30,18 +29,18 @@ def main() -> int:
                 for count in WORKERS
             }
             for size in SIZES:
-                request = post(rows(base, size))
+                body = rows(base, size)
                 rates: dict[int, list[float]] = {count: [] for count in WORKERS}
                 for _ in range(options.rounds):
                     for count, server in servers.items():
-                        took = run(server.port, request, CLIENTS, options.seconds)
-                        rates[count].append(len(took) / options.seconds)
+                        cell = load(server, body, clients=CLIENTS, seconds=options.seconds)
+                        rates[count].append(cell.rate)
                 for count, server in servers.items():
                     rate = statistics.median(rates[count])
                     ratio = rate / statistics.median(rates[1])
                     print(
                         f"{stage:10} {size:5} rows, {CLIENTS} clients, {count} workers: {rate:7.0f} requests/s"
-                        f" (x {ratio:.2f})   {server.pss():6.1f} MiB   ready after {server.seconds:.2f} s",
+                        f" (x {ratio:.2f})   {server.tree.pss():6.1f} MiB   ready after {server.seconds:.2f} s",
                         flush=True,
                     )
     return 0

@@ -24,23 +24,24 @@ def path(form: str, rows: int) -> Path:
     return file
 
 
+def lines(rows: int, data: Path = DATA) -> list[str]:
+    """Return so many rows of a file with a header and the label last, over and over."""
+    own = _lines(data)
+    return (own * (rows // len(own) + 1))[:rows]
+
+
 @cache
-def _lines() -> list[str]:
-    return [line.rpartition(",")[0] for line in DATA.read_text().splitlines()[1:]]
-
-
-def _repeated(rows: int) -> list[str]:
-    lines = _lines()
-    return (lines * (rows // len(lines) + 1))[:rows]
+def _lines(data: Path) -> list[str]:
+    return [line.rpartition(",")[0] for line in data.read_text().splitlines()[1:]]
 
 
 def _csv(rows: int) -> str:
-    return "\n".join(_repeated(rows))
+    return "\n".join(lines(rows))
 
 
 def _json(rows: int) -> str:
     """Write rows as lists, the form that a framework that speaks JSON takes in its documentation."""
-    cells = (line.split(",") for line in _repeated(rows))
+    cells = (line.split(",") for line in lines(rows))
     return json.dumps({"input": [[row[0], *map(float, row[1:])] for row in cells]})
 
 

@@ -38,6 +38,6 @@ GROWTH: Final = tuple(
 )
 CROWD: Final = tuple(Cell(1, clients) for clients in (1, 2, 4, 8, 16, 32, 64, 128, 256))
 HEADLINE: Final = (Cell(1, 1), Cell(1, 64), Cell(1_000, 1), Cell(1_000, 64))
-MATRIX: Final = tuple(
-    Cell(rows, clients) for rows in (1, 10, 100, 1_000, 10_000) for clients in (1, 8, 64)
-)
+BATCHES: Final = (1, 10, 100, 1_000, 10_000)
+CLIENTS: Final = (1, 8, 64)
+MATRIX: Final = tuple(Cell(rows, clients) for rows in BATCHES for clients in CLIENTS)

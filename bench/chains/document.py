@@ -9,6 +9,7 @@ from chains.cells import HEADLINE, MATRIX, Cell
 from chains.contenders import CONTENDERS
 from chains.figures import TITLES, Figures
 from chains.gates import judge
+from chains.places import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +26,7 @@ def page(results: Results, plots: Sequence[str]) -> str:
         "# The chain against its rivals\n",
         _facts(results),
         "## Gates and goals\n",
-        GATES,
+        ABOUT_GATES,
         table.markdown(judge(results)),
         _troubles(results),
         "## Headline cells\n",
@@ -50,7 +51,7 @@ def page(results: Results, plots: Sequence[str]) -> str:
     return "\n".join(part for part in parts if part)
 
 
-GATES: Final = """Ratios are taken round by round; shown are the median and the range of the rounds. Two containers, CSV in
+ABOUT_GATES: Final = """Ratios are taken round by round; shown are the median and the range of the rounds. Two containers, CSV in
 and out. Of a figure a stage, the worse stage's. `peers` stands for the best of MLServer, LitServe and BentoML, named.
 """
 RESOURCES: Final = """PSS of a stage's processes in MiB (featurizer / predictor), after 1-row requests of 64 clients and after
@@ -159,7 +160,7 @@ def _profiles(figures: Figures) -> str:
         "The stages' own functions, by their own time under cProfile, which makes small ones look larger:\n"
     ]
     for each in found:
-        for which, told in zip(("featurizer", "predictor"), each["stages"], strict=True):
+        for which, told in zip(STAGES, each["stages"], strict=True):
             title = f"{which}, {_rows(each['rows'])}: {told['answer']:,.0f} us without the profiler"
             parts.append(
                 "\n".join([f"    {title}", *(f"    {line}" for line in told["profile"])]) + "\n"

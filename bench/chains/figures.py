@@ -6,14 +6,14 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from chains import svg
-from chains.cells import CROWD, GROWTH, Cell, cell
+from chains.cells import BATCHES, CLIENTS, CROWD, GROWTH, Cell, cell
 from chains.contenders import CONTENDERS
+from chains.places import STAGES
 
 if TYPE_CHECKING:
     from chains.results import Record, Results
 
-BATCHES: Final = (1, 10, 100, 1_000, 10_000)
-CLIENTS: Final = (1, 8, 64)
+# Whose cost is followed as the work grows; the classic pair refuses what its template's 5 MB do not let pass.
 GROWING: Final = ("ours", "workbench", "limit")
 
 
@@ -130,7 +130,7 @@ def split(figures: Figures, rows: int) -> dict[str, list[tuple[str, float]]]:
 def _theirs(stages: list[dict[str, float]]) -> list[tuple[str, float]]:
     return [
         (f"{which}: {step}", value)
-        for which, steps in zip(("featurizer", "predictor"), stages, strict=True)
+        for which, steps in zip(STAGES, stages, strict=True)
         for step, value in steps.items()
     ]
 
@@ -138,7 +138,7 @@ def _theirs(stages: list[dict[str, float]]) -> list[tuple[str, float]]:
 def _ours(stages: list[dict[str, Any]]) -> list[tuple[str, float]]:
     return [
         part
-        for which, told in zip(("featurizer", "predictor"), stages, strict=True)
+        for which, told in zip(STAGES, stages, strict=True)
         for part in (
             (f"{which}: arithmetic, with the cheapest parser", told["arithmetic"]),
             (

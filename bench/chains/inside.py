@@ -61,6 +61,11 @@ def _run(folder: str, name: str, stage: str, environ: dict[str, str], text: str)
     python = environments.python(CONTENDERS[name], stage)
     command = [python, FOLDER / folder / "inside.py", stage]
     found = subprocess.run(
-        command, env=environ, input=text, stdout=subprocess.PIPE, text=True, check=True
+        command,
+        env={**environ, "PYTHONPATH": str(FOLDER)},  # where their clock is
+        input=text,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return json.loads(found.stdout.splitlines()[-1])

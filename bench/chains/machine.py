@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from chains import models, sources
+from chains import load, models, sources
 from chains.absent import Absent
-from chains.places import BENCH, ROOT, STAGES
+from chains.places import ROOT, STAGES
 
 if TYPE_CHECKING:
     from chains.results import Results
@@ -36,7 +36,7 @@ def note(results: Results) -> None:
         Absent: the file holds measurements of other code.
 
     """
-    measured = sources.digest(("shared", *STAGES), BENCH / "load.c")
+    measured = sources.digest(("shared", *STAGES), *load.SOURCES)
     for each in results.of(kind="facts"):
         if each.get("sources") != measured:
             msg = f"{results.path} holds measurements of other code: --fresh forgets them, --into names another file"
@@ -51,7 +51,8 @@ def note(results: Results) -> None:
         cpu=_cpu(),
         cores=len(os.sched_getaffinity(0)),
         memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-        system=f"{platform.system()} {platform.release()}",
+        # The rest of a kernel's name is its owner's business.
+        system=f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         python=platform.python_version(),
         libraries={name: version(name) for name in LIBRARIES},
         load=os.getloadavg()[0],

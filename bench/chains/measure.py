@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from chains.contenders import Contender
     from chains.results import Record, Results
 
-# Concurrent clients while memory is taken; for large bodies as many as the largest classic pair has workers.
-CROWD: Final = (1, 8, 64)
+# While memory is taken with large bodies: as many as the largest classic pair has workers.
 MEMORY_CLIENTS: Final = 8
 LARGE_ROWS: Final = 10_000
 TOO_LARGE: Final = 26 * 2**20  # one MiB above what a stage takes
@@ -163,12 +162,12 @@ def resources(contenders: Iterable[Contender], rounds: int, results: Results) ->
 
 def _resources(chain: Chain) -> dict[str, Any]:
     found: dict[str, Any] = {"ready": [stage.ready for stage in chain.stages], "crowd": {}}
-    for clients in CROWD:
+    for clients in cells.CLIENTS:
         load.run(chain, Cell(1, clients), seconds=0.7)
         found["crowd"][clients] = [stage.tree.pss() for stage in chain.stages]
         chain.settle()
     # At the largest crowd: by then each of several workers has been asked, and holds its model.
-    found["small"] = found["crowd"][CROWD[-1]]
+    found["small"] = found["crowd"][cells.CLIENTS[-1]]
     load.run(chain, Cell(LARGE_ROWS, MEMORY_CLIENTS), seconds=2)
     found["large"] = [stage.tree.pss() for stage in chain.stages]
     return found

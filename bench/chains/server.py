@@ -7,7 +7,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from chains import container, environments, models
 from chains.absent import Absent
 from chains.places import BENCH, BUILD, CONTENDERS, STAGES
 from chains.tree import Tree
+from stagewire_pipeline.door import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -214,10 +214,3 @@ def answers(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -5,23 +5,15 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 
-
-def unused_port():
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from stagewire import loading, settings
 
 
 @dataclass(frozen=True)
@@ -30,6 +22,7 @@ class Door:
 
     url: str
     process: subprocess.Popen
+    clients: object
 
     def post(self, body, kind="text/csv", **headers):
         """Invoke the only endpoint by the shortcut."""
@@ -43,18 +36,11 @@ class Door:
 
     def runtime(self, **config):
         """A real boto3 client of it."""
-        return boto3.client(
-            "sagemaker-runtime",
-            endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 (the door looks at no signature)
-            config=Config(**config),
-        )
+        return self.clients(self.url, "sagemaker-runtime", **config)
 
 
 @pytest.fixture(scope="session")
-def opened(request):
+def opened(request, clients, free_port):
     """Open a door for archives as `stagewire local up` does; it is closed at the end of the run."""
 
     def begin(name, out, *options, **environ):
@@ -66,7 +52,7 @@ def opened(request):
             "local",
             "up",
             "--port",
-            str(unused_port()),
+            str(free_port()),
         ]
         process = subprocess.Popen(
             [*command, "--serve", f"{name}={archives}", *options],
@@ -92,9 +78,20 @@ def opened(request):
             process.stdout.close()
 
         request.addfinalizer(close)
-        return Door(found[1], process)
+        return Door(found[1], process, clients)
 
     return begin
+
+
+@pytest.fixture(scope="session")
+def stages(trained):
+    """Both stages loaded in this process as their servers would, the first marked as not last."""
+    first = {"SAGEMAKER_BASE_DIR": str(trained / "featurizer"), "STAGEWIRE_HOP": "auto"}
+    second = {"SAGEMAKER_BASE_DIR": str(trained / "predictor")}
+    return (
+        loading.load("featurizer", settings.read(first)),
+        loading.load("predictor", settings.read(second)),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagewire import loading, settings
 from stagewire.codec.cells import quote
 from stagewire.errors import CallerError
 from stagewire.limits import BODY_BYTES
@@ -133,17 +132,6 @@ class InProcess:
             return Answer(*predictor.answer(features, hop, accept, Context("model", "law")))
         except CallerError as error:
             raise RefusalError(Refusal(error.message, error.status)) from error
-
-
-@pytest.fixture(scope="module")
-def stages(trained):
-    """Both stages loaded in this process, the first marked as not last."""
-    first = {"SAGEMAKER_BASE_DIR": str(trained / "featurizer"), "STAGEWIRE_HOP": "auto"}
-    second = {"SAGEMAKER_BASE_DIR": str(trained / "predictor")}
-    return (
-        loading.load("featurizer", settings.read(first)),
-        loading.load("predictor", settings.read(second)),
-    )
 
 
 CELLS = st.tuples(

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagewire import loading, settings
 from stagewire.errors import CallerError
 from stagewire.script import Context
 
@@ -19,17 +17,6 @@ ROWS = st.lists(
     min_size=1,
     max_size=40,
 )
-
-
-@pytest.fixture(scope="module")
-def stages(trained):
-    """Both stages loaded in this process, the first marked as not last."""
-    first = {"SAGEMAKER_BASE_DIR": str(trained / "featurizer"), "STAGEWIRE_HOP": "auto"}
-    second = {"SAGEMAKER_BASE_DIR": str(trained / "predictor")}
-    return (
-        loading.load("featurizer", settings.read(first)),
-        loading.load("predictor", settings.read(second)),
-    )
 
 
 def chain(stages, body, kind, accept=None):

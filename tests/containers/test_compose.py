@@ -6,16 +6,12 @@ import io
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import httpx
 import pytest
 
@@ -55,19 +51,10 @@ class Stack:
         return self.compose("ps", "--all", "--quiet", service).strip()
 
 
-def free_ports(count):
-    """Find ports that nobody listens on, different from one another."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
 @pytest.fixture(scope="module")
-def stack(engine, images):
+def stack(engine, images, free_port):
     """The stack, up; whatever happens, taken down with its volumes."""
-    ports = dict(zip(("PORT", "FEATURIZER_PORT", "PREDICTOR_PORT"), free_ports(3), strict=True))
+    ports = {name: free_port() for name in ("PORT", "FEATURIZER_PORT", "PREDICTOR_PORT")}
     made = Stack(f"stagewire-compose-{os.getpid()}", ports)
     try:
         made.compose("up", "--build", "--wait")
@@ -102,27 +89,16 @@ def test_named_rows_keep_their_columns(stack, row):
     assert reply.text.splitlines()[1].startswith("00501,")
 
 
-def test_the_door_is_the_aws_around_the_chain_too(stack):
+def test_the_door_is_the_aws_around_the_chain_too(stack, clients):
     """On the same port: S3, and the control plane, which knows the endpoint."""
-    clients = [
-        boto3.client(
-            name,
-            endpoint_url=f"http://127.0.0.1:{stack.ports['PORT']}",
-            region_name="us-east-1",
-            aws_access_key_id="none",
-            aws_secret_access_key="none",  # noqa: S106 -- nobody checks it
-        )
-        for name in ("s3", "sagemaker")
-    ]
-    s3, sagemaker = clients
+    url = f"http://127.0.0.1:{stack.ports['PORT']}"
+    s3, sagemaker = (clients(url, name) for name in ("s3", "sagemaker"))
     s3.create_bucket(Bucket="bucket")
     s3.put_object(Bucket="bucket", Key="key", Body=b"rows")
 
     found = [each["Key"] for each in s3.list_objects_v2(Bucket="bucket")["Contents"]]
     endpoint = sagemaker.describe_endpoint(EndpointName="abalone")
 
-    for each in clients:
-        each.close()
     assert found == ["key"]
     assert endpoint["EndpointStatus"] == "InService"
 
@@ -151,9 +127,8 @@ def artifacts(engine, stack, tmp_path):
 
 
 @pytest.fixture
-def processes(artifacts, tmp_path):
+def processes(artifacts, tmp_path, port):
     """The chain as processes on the same artifacts; gives its address."""
-    (port,) = free_ports(1)
     command = [sys.executable, "-m", "stagewire_local"]
     environ = {**os.environ, "STAGEWIRE_HOME": str(tmp_path / "home")}
     serve = f"abalone={','.join(map(str, artifacts))}"
@@ -217,7 +192,7 @@ def test_a_stage_has_no_way_to_the_outside(engine, stack, images, stage):
     assert b"timed out" in out or b"unreachable" in out
 
 
-def test_a_killed_stage_comes_back(engine, stack, row):
+def test_a_killed_stage_comes_back(engine, stack, row, until):
     """While it is gone the door answers an error of the platform's; then the chain goes on."""
     before = stack.post(row).content
     container = engine.containers.get(stack.identity("predictor"))
@@ -225,24 +200,19 @@ def test_a_killed_stage_comes_back(engine, stack, row):
 
     # From inside, since an engine restarts what dies and not what it was told to kill.
     container.exec_run(["python", "-c", "import os; os.kill(1, 15)"])
-    found = until_answered(stack, row)
+    found = []
+
+    def answered():
+        found.append(stack.post(row))
+        restarted = len({reply.status_code for reply in found}) > 1
+        return restarted and found[-1].status_code == 200
+
+    until(answered, what=lambda: f"the chain is back: {found[-5:]}")
     container.reload()
 
     assert {reply.status_code for reply in found} <= {200, 424, 503}
     assert found[-1].content == before
     assert container.attrs["State"]["StartedAt"] != starts
-
-
-def until_answered(stack, row):
-    """Post until the chain answers after having failed, or after a restart; returns all answers."""
-    found, poll, deadline = [], threading.Event(), time.monotonic() + 60
-    while time.monotonic() < deadline:
-        found.append(stack.post(row))
-        restarted = len({reply.status_code for reply in found}) > 1
-        if restarted and found[-1].status_code == 200:
-            return found
-        poll.wait(0.02)
-    pytest.fail(f"the chain did not come back: {[reply.status_code for reply in found][-5:]}")
 
 
 def test_a_second_up_trains_nothing(engine, stack, row):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import socket
 import subprocess
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-import boto3
 import pytest
+from drill_targets import Containers
 
 pytestmark = pytest.mark.containers
 
@@ -18,28 +17,18 @@ ROOT = Path(__file__).parents[2]
 FILES = ("-f", "docker-compose.yml", "-f", "docker-compose.docker.yml")
 
 
-def loaded(path):
-    """Load a program of bench/."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def echo(engine):
     """The image of the drill's echo, and what runs of it."""
-    with closing(loaded(ROOT / "bench" / "drill_targets.py").Containers()) as containers:
+    with closing(Containers()) as containers:
         yield containers
         for each in containers.running():
             each.remove(force=True)
 
 
 @pytest.fixture
-def compose(images):
+def compose(images, port):
     """Give a function that runs `docker compose` with the override, on a port of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
 
     def call(*words, check=True):
         command = ["docker", "compose", "-p", f"stagewire-box-{os.getpid()}", *FILES, *words]
@@ -55,25 +44,9 @@ def compose(images):
 
 
 @pytest.fixture
-def client(compose):
-    """Give a function that makes boto3's clients for the box."""
-    made = []
-
-    def make(service):
-        made.append(
-            boto3.client(
-                service,
-                endpoint_url=compose.url,
-                region_name="us-east-1",
-                aws_access_key_id="none",
-                aws_secret_access_key="none",  # noqa: S106 -- nobody checks it
-            )
-        )
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
+def client(compose, clients):
+    """Give boto3's clients for the box."""
+    return partial(clients, compose.url)
 
 
 def test_the_box_starts_containers_beside_itself_and_takes_them_down(compose, client, echo):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stagewire_local.image import BIND_TO_PORT
@@ -51,7 +47,8 @@ class Machine:
     url: str
     root: Path
     images: dict
-    made: dict = field(default_factory=dict)
+    clients: object
+    packed: object
 
     def needs(self, what):
         """Skip a test of something that the driver cannot do."""
@@ -60,21 +57,13 @@ class Machine:
 
     def client(self, service, mode="standard"):
         """Return boto3's client, each in both retry modes and repeating once."""
-        if (service, mode) not in self.made:
-            config = Config(
-                retries={"mode": mode, "total_max_attempts": 2},
-                s3={"addressing_style": "path"},
-                max_pool_connections=20,
-            )
-            self.made[service, mode] = boto3.client(
-                service,
-                endpoint_url=self.url,
-                region_name="us-east-1",
-                aws_access_key_id="none",
-                aws_secret_access_key="none",  # noqa: S106 -- nobody checks it
-                config=config,
-            )
-        return self.made[service, mode]
+        return self.clients(
+            self.url,
+            service,
+            retries={"mode": mode, "total_max_attempts": 2},
+            s3={"addressing_style": "path"},
+            max_pool_connections=20,
+        )
 
     def container(self, name, *, broken=False, files=None, environment=None):
         """Write the definition of a container that has a name, or of one that cannot start."""
@@ -88,14 +77,8 @@ class Machine:
 
     def model(self, **files):
         """Put a model archive into the door's own S3 and return its URL."""
-        body = io.BytesIO()
-        with tarfile.open(fileobj=body, mode="w:gz") as tar:
-            for name, content in {"model.bin": b"1", **files}.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
-        key = f"{next(NUMBERS)}/model.tar.gz"
-        self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body.getvalue())
+        key, body = f"{next(NUMBERS)}/model.tar.gz", self.packed({"model.bin": b"1", **files})
+        self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
         return f"s3://{BUCKET}/{key}"
 
     def config(self, *models, weights=(), more=None, **members):
@@ -211,15 +194,13 @@ def images(driver, request):
 
 
 @contextmanager
-def running(driver, images, root, limits, *, file_bytes=None):
+def running(driver, images, tools, root, **rules):
     """Run a door; it ends with all that it started."""
-    given = {"root": str(root), "driver": own(driver), "limits": limits, "file_bytes": file_bytes}
+    given = {"root": str(root), "driver": own(driver), **rules}
     with program(str(HERE / "programs" / "door.py"), json.dumps(given)) as line:
-        machine = Machine(driver, f"http://127.0.0.1:{line}", root, images)
+        machine = Machine(driver, f"http://127.0.0.1:{line}", root, images, *tools)
         machine.client("s3").create_bucket(Bucket=BUCKET)
         yield machine
-        for client in machine.made.values():
-            client.close()
 
 
 def own(driver):
@@ -228,23 +209,33 @@ def own(driver):
 
 
 @pytest.fixture(scope="session")
-def machine(driver, images, tmp_path_factory):
+def tools(clients, packed):
+    """What a machine makes clients and archives with."""
+    return clients, packed
+
+
+@pytest.fixture(scope="session")
+def machine(driver, images, tools, tmp_path_factory):
     """SageMaker on this machine with one of the drivers and the platform's limits."""
-    with running(driver, images, tmp_path_factory.mktemp(driver) / "door", PATIENT) as machine:
+    root = tmp_path_factory.mktemp(driver) / "door"
+    with running(driver, images, tools, root, limits=PATIENT) as machine:
         yield machine
 
 
 @pytest.fixture(scope="session")
-def hasty(driver, images, tmp_path_factory):
+def hasty(driver, images, tools, tmp_path_factory):
     """The same with limits of a second."""
-    with running(driver, images, tmp_path_factory.mktemp(driver) / "hasty", HASTY) as machine:
+    root = tmp_path_factory.mktemp(driver) / "hasty"
+    with running(driver, images, tools, root, limits=HASTY) as machine:
         yield machine
 
 
 @pytest.fixture
-def cramped(driver, images, tmp_path):
+def cramped(driver, images, tools, tmp_path):
     """The same on a disk without room for a model: no file may be larger than 128 KiB."""
-    with running(driver, images, tmp_path / "door", PATIENT, file_bytes=128 * 1024) as machine:
+    with running(
+        driver, images, tools, tmp_path / "door", limits=PATIENT, file_bytes=128 * 1024
+    ) as machine:
         yield machine
 
 

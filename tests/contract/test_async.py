@@ -25,7 +25,22 @@ def topics(machine):
 
 
 @pytest.fixture(scope="session")
-def quiet(machine, topics):
+def heard(machine, until):
+    """Give a function that returns the next message of a queue."""
+    sqs = machine.client("sqs")
+
+    def receive(name):
+        queue = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        given = {"QueueUrl": queue, "WaitTimeSeconds": 10, "MaxNumberOfMessages": 1}
+        [message] = until(lambda: sqs.receive_message(**given).get("Messages"))
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return json.loads(json.loads(message["Body"])["Message"])
+
+    return receive
+
+
+@pytest.fixture(scope="session")
+def quiet(machine, topics, heard):
     """Name an asynchronous endpoint of two containers whose instance takes one at a time."""
     output = {
         "S3OutputPath": f"s3://{BUCKET}/out",
@@ -37,7 +52,7 @@ def quiet(machine, topics):
     machine.client("sagemaker").create_endpoint(EndpointName="quiet", EndpointConfigName=config)
     machine.wait("quiet")
     for name in topics:
-        assert heard(machine, name)["eventName"] == "TestNotification"
+        assert heard(name)["eventName"] == "TestNotification"
     return "quiet"
 
 
@@ -54,31 +69,20 @@ def enqueue(machine, mode, quiet):
     return put
 
 
-def heard(machine, name):
-    """Return the next message of a queue."""
-    sqs = machine.client("sqs")
-    queue = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-    while True:
-        found = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10, MaxNumberOfMessages=1)
-        for message in found.get("Messages", []):
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            return json.loads(json.loads(message["Body"])["Message"])
-
-
 def read(machine, location):
     """Read an object by its URL."""
     bucket, _, key = location.removeprefix("s3://").partition("/")
     return machine.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
-def test_input_from_s3_ends_as_an_object_and_a_message(machine, enqueue):
+def test_input_from_s3_ends_as_an_object_and_a_message(machine, enqueue, heard):
     """202 at once; both containers answered; the message names the place."""
     machine.client("s3").put_object(Bucket=BUCKET, Key="in.csv", Body=b"1,2")
 
     accepted = enqueue(
         InputLocation=f"s3://{BUCKET}/in.csv", ContentType="text/csv", InferenceId="row 7"
     )
-    message = heard(machine, "good")
+    message = heard("good")
 
     last = json.loads(read(machine, accepted["OutputLocation"]))
     first = json.loads(last["body"])
@@ -90,25 +94,25 @@ def test_input_from_s3_ends_as_an_object_and_a_message(machine, enqueue):
     assert message["responseParameters"]["outputLocation"] == accepted["OutputLocation"]
 
 
-def test_an_inline_body_needs_no_object(machine, enqueue):
+def test_an_inline_body_needs_no_object(machine, enqueue, heard):
     """The newest SDK sends small inputs along."""
     accepted = enqueue({"b": {"body": "done"}}, Body=b"1,2")
 
-    heard(machine, "good")
+    heard("good")
     assert read(machine, accepted["OutputLocation"]) == b"done"
 
 
-def test_a_models_error_is_an_object_and_a_message(machine, enqueue):
+def test_a_models_error_is_an_object_and_a_message(machine, enqueue, heard):
     """The object holds the model's words, the message the platform's."""
     accepted = enqueue({"b": {"status": 500, "body": "no memory"}}, Body=b"x")
 
-    message = heard(machine, "bad")
+    message = heard("bad")
     assert read(machine, accepted["FailureLocation"]) == b"no memory"
     assert message["invocationStatus"] == "Failed"
     assert "Received server error (500) from container-2" in message["failureReason"]
 
 
-def test_a_request_that_waited_too_long_expires(machine, enqueue, direct):
+def test_a_request_that_waited_too_long_expires(machine, enqueue, direct, heard):
     """While the instance is busy with another; the error topic hears of it."""
     gate = f"async-{next(GATES)}"
     first = machine.urls("quiet")[0]
@@ -117,9 +121,9 @@ def test_a_request_that_waited_too_long_expires(machine, enqueue, direct):
 
     late = enqueue(Body=b"x", RequestTTLSeconds=60)
     machine.forward(61)
-    message = heard(machine, "bad")
+    message = heard("bad")
     direct(first, {"open": gate})
-    done = heard(machine, "good")
+    done = heard("good")
     machine.forward(0)
 
     assert (message["invocationStatus"], message["inferenceId"]) == (
@@ -131,11 +135,11 @@ def test_a_request_that_waited_too_long_expires(machine, enqueue, direct):
         read(machine, late["OutputLocation"])
 
 
-def test_a_request_that_is_processed_too_long_fails(machine, enqueue):
+def test_a_request_that_is_processed_too_long_fails(machine, enqueue, heard):
     """InvocationTimeoutSeconds is the caller's own limit."""
     enqueue({"a": {"hang": True}}, Body=b"x", InvocationTimeoutSeconds=1)
 
-    message = heard(machine, "bad")
+    message = heard("bad")
     assert "Received server error (0) from container-1" in message["failureReason"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from itertools import count
 
 import httpx
@@ -83,10 +82,11 @@ def test_variants_share_the_requests_by_weight(machine, endpoint, caller, sagema
 
 
 def test_an_update_exchanges_the_instances_without_a_failed_request(
-    machine, endpoint, caller, sagemaker, direct
+    machine, endpoint, caller, direct, until
 ):
     """A request in an old instance is answered by it; new ones by the new instance."""
     name = endpoint(machine.config([machine.container("a")]))
+    sagemaker = machine.client("sagemaker")
     gate, call, answers = f"update-{next(GATES)}", caller(machine), []
     [old] = machine.urls(name)
     waiting = threading.Thread(
@@ -99,8 +99,7 @@ def test_an_update_exchanges_the_instances_without_a_failed_request(
 
     new = machine.config([machine.container("b")])
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
-    while call.seen(endpoint=name)[1]["name"] == "a":
-        pass
+    until(lambda: call.seen(endpoint=name)[1]["name"] == "b")
     during = sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
     direct(old, {"open": gate})
     waiting.join()
@@ -149,7 +148,7 @@ def test_an_endpoint_that_cannot_start_is_failed_with_its_reason(machine, sagema
     assert "is Failed" in error["Error"]["Message"]
 
 
-def test_a_container_that_dies_is_replaced_and_no_request_hangs(machine, endpoint, caller):
+def test_a_container_that_dies_is_replaced_and_no_request_hangs(machine, endpoint, caller, until):
     """Its own request is a ModelError; then an answer or a clean error, until a new process answers."""
     machine.needs("deaths")
     name = endpoint(machine.config([machine.container(name) for name in "ab"]))
@@ -157,12 +156,16 @@ def test_a_container_that_dies_is_replaced_and_no_request_hangs(machine, endpoin
     first, _ = call.seen(endpoint=name)
 
     error = call.error(endpoint=name, a={"exit": 3})
-    codes, healed = set(), None
-    while healed is None:
+    codes = set()
+
+    def answered():
         try:
-            healed, _ = call.seen(endpoint=name)
+            return call.seen(endpoint=name)[0]
         except ClientError as refused:
             codes.add(refused.response["Error"]["Code"])
+            return None
+
+    healed = until(answered)
 
     assert (error["Error"]["Code"], error["OriginalStatusCode"]) == ("ModelError", 0)
     assert codes <= {"ModelError", "ServiceUnavailable"}
@@ -186,7 +189,7 @@ def test_a_deleted_endpoint_is_unknown(machine, sagemaker, caller):
         sagemaker.describe_endpoint(EndpointName=name)
 
 
-def test_a_failed_update_is_seen_rolling_back(machine, endpoint, caller, sagemaker):
+def test_a_failed_update_is_seen_rolling_back(machine, endpoint, caller, sagemaker, until):
     """While the new instances go, the old ones answer; the endpoint cannot be changed."""
     machine.needs("starts")
     name = endpoint(machine.config([machine.container("a")]))
@@ -194,10 +197,11 @@ def test_a_failed_update_is_seen_rolling_back(machine, endpoint, caller, sagemak
     late = machine.container("b", environment={"EXIT_AFTER": "2", "READY_AFTER": "60"})
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=machine.config([slow, late]))
 
-    while (described := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] == (
-        "Updating"
-    ):
-        time.sleep(0.05)
+    def described_after():
+        found = sagemaker.describe_endpoint(EndpointName=name)
+        return None if found["EndpointStatus"] == "Updating" else found
+
+    described = until(described_after)
     answer = caller(machine)(endpoint=name)
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         sagemaker.delete_endpoint(EndpointName=name)
@@ -209,7 +213,7 @@ def test_a_failed_update_is_seen_rolling_back(machine, endpoint, caller, sagemak
     assert "container-2" in sagemaker.describe_endpoint(EndpointName=name)["FailureReason"]
 
 
-def test_old_instances_live_on_for_the_termination_wait(machine, caller, sagemaker):
+def test_old_instances_live_on_for_the_termination_wait(machine, caller, sagemaker, until):
     """The new ones answer, the endpoint is Updating, and the old container is still there."""
     machine.needs("starts")
     name = f"waiting-{next(GATES)}"  # deleted with its door: it is Updating for an hour
@@ -225,8 +229,7 @@ def test_old_instances_live_on_for_the_termination_wait(machine, caller, sagemak
         EndpointConfigName=machine.config([machine.container("b")]),
         DeploymentConfig={"BlueGreenUpdatePolicy": policy},
     )
-    while caller(machine).seen(endpoint=name)[1]["name"] == "a":
-        pass
+    until(lambda: caller(machine).seen(endpoint=name)[1]["name"] == "b")
     described = sagemaker.describe_endpoint(EndpointName=name)
 
     assert described["EndpointStatus"] == "Updating"

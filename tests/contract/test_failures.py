@@ -6,7 +6,6 @@ import contextlib
 import os
 import socket
 import struct
-import time
 from itertools import count
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def test_several_containers_need_the_label(machine):
     assert f"Your Ecr Image {bare['Image']} does not contain required" in reason
 
 
-def test_a_container_that_uses_too_much_memory_is_said_to(machine, endpoint, caller):
+def test_a_container_that_uses_too_much_memory_is_said_to(machine, endpoint, caller, until):
     """A serverless one has what its configuration says; its request is a ModelError."""
     machine.needs("memory")
     # Provisioned, so that it does not rest and forget.
@@ -66,9 +65,8 @@ def test_a_container_that_uses_too_much_memory_is_said_to(machine, endpoint, cal
     error = caller(machine).error(endpoint=name, a={"grow": 2 * GIB})
 
     assert error["OriginalStatusCode"] == 0
-    while (container := only(machine, name))["trouble"] is None:
-        time.sleep(0.05)
-    assert container["trouble"] == "was killed: it used more memory than its instance has"
+    trouble = until(lambda: only(machine, name)["trouble"])
+    assert trouble == "was killed: it used more memory than its instance has"
 
 
 def only(machine, name):

@@ -58,7 +58,7 @@ def test_requests_errors_and_times_are_counted_by_variant(machine, endpoint, cal
     assert metric("Invocations", "nobody") is None
 
 
-def test_the_backlog_of_an_asynchronous_endpoint_is_told(machine, endpoint, metric, direct):
+def test_the_backlog_of_an_asynchronous_endpoint_is_told(machine, endpoint, metric, direct, until):
     """What is processed and what waits; afterwards how long it took."""
     told = {
         "OutputConfig": {"S3OutputPath": "s3://contract/metrics"},
@@ -76,10 +76,12 @@ def test_the_backlog_of_an_asynchronous_endpoint_is_told(machine, endpoint, metr
     direct(url, {"reached": gate})
     during = metric("ApproximateBacklogSizePerInstance", name)
     direct(url, {"open": gate})
-    while (done := metric("InvocationsProcesssed", name, VariantName="v1")) is None or (
-        done["Sum"] < 3
-    ):
-        pass
+
+    def processed():
+        found = metric("InvocationsProcesssed", name, VariantName="v1")
+        return found and found["Sum"] == 3
+
+    until(processed)
 
     assert during["Maximum"] == 3
     assert metric("ApproximateBacklogSize", name)["Maximum"] == 3

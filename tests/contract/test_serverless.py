@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-import time
 from itertools import count
 
 import httpx
@@ -19,28 +17,24 @@ def serverless(concurrency=2):
     return {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": concurrency}}
 
 
-def asleep(machine, name):
-    """Wait until no container of an endpoint has an address."""
-    while any(machine.urls(name)):
-        time.sleep(0.05)  # it is told nowhere
-
-
-def test_a_cold_start_that_takes_too_long_is_not_ready(machine, endpoint, caller, mode):
+def test_a_cold_start_that_takes_too_long_is_not_ready(machine, endpoint, caller, mode, until):
     """ModelNotReadyException, which only one retry mode repeats; a later request is answered."""
     machine.needs("starts")
     slow = machine.container("a", environment={"READY_AFTER": "3"})
     name = endpoint(machine.config([slow], **serverless()))
     call = caller(machine)
     call(endpoint=name)  # it rests after its last request
-    asleep(machine, name)
+    until(lambda: not any(machine.urls(name)))
+    not_ready = machine.client("sagemaker-runtime", mode).exceptions.ModelNotReadyException
+
+    def answered():
+        try:
+            return call(endpoint=name)
+        except not_ready:
+            return None
 
     error = call.error(endpoint=name)
-    answer = None
-    while answer is None:
-        with contextlib.suppress(
-            machine.client("sagemaker-runtime", mode).exceptions.ModelNotReadyException
-        ):
-            answer = call(endpoint=name)
+    answer = until(answered)
 
     assert error["Error"]["Code"] == "ModelNotReadyException"
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 429
@@ -48,7 +42,7 @@ def test_a_cold_start_that_takes_too_long_is_not_ready(machine, endpoint, caller
     assert answer["Body"]
 
 
-def test_requests_above_the_concurrency_are_throttled(machine, endpoint, caller, direct):
+def test_requests_above_the_concurrency_are_throttled(machine, endpoint, caller, direct, until):
     """One at a time; the other is refused and may try again."""
     name = endpoint(machine.config([machine.container("a")], **serverless(1)))
     gate, call, answers = f"serverless-{next(GATES)}", caller(machine), []
@@ -56,7 +50,7 @@ def test_requests_above_the_concurrency_are_throttled(machine, endpoint, caller,
         target=lambda: answers.append(call(endpoint=name, a={"wait": gate, "body": "1"})["Body"])
     )
     waiting.start()
-    [url] = awake(machine, name)
+    [url] = until(lambda: awake(machine, name))
     direct(url, {"reached": gate})
 
     error = call.error(endpoint=name)
@@ -68,11 +62,10 @@ def test_requests_above_the_concurrency_are_throttled(machine, endpoint, caller,
 
 
 def awake(machine, name):
-    """Wait until each container of an endpoint has an address and answers there."""
-    while True:
-        urls = machine.urls(name)
-        if all(urls) and all(httpx.get(f"{url}/ping", timeout=30).is_success for url in urls):
-            return urls
+    """Name the addresses of an endpoint's containers; none before each answers at its own."""
+    urls = machine.urls(name)
+    answers = all(urls) and all(httpx.get(f"{url}/ping", timeout=30).is_success for url in urls)
+    return urls if answers else []
 
 
 def test_a_pipeline_cannot_be_serverless(machine):

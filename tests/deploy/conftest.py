@@ -6,12 +6,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 
-import boto3
 import pytest
 
 PROGRAM = (sys.executable, "-P", "-m", "stagewire_pipeline")
@@ -23,10 +21,8 @@ PROGRAM_SECONDS = 150
 class Box:
     """SageMaker on this machine; use it as a context manager, which takes it down."""
 
-    def __init__(self, home, *options):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+    def __init__(self, home, *options, port, clients):
+        self.port, self.clients = port, clients
         self.environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith("AWS_")},
             "STAGEWIRE_HOME": str(home),
@@ -82,14 +78,8 @@ class Box:
         )
 
     def client(self, service):
-        """Make a boto3 client of it."""
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 -- nobody checks it
-        )
+        """Return boto3's client of it."""
+        return self.clients(f"http://127.0.0.1:{self.port}", service)
 
     def everything(self):
         """List all that a deployment could leave behind."""
@@ -103,11 +93,12 @@ class Box:
 
 
 @pytest.fixture(scope="module")
-def boxes(tmp_path_factory):
+def boxes(tmp_path_factory, free_port, clients):
     """Give what makes a box, with options of `local up`."""
 
     def make(*options):
-        return Box(tmp_path_factory.mktemp("home"), *options)
+        home = tmp_path_factory.mktemp("home")
+        return Box(home, *options, port=free_port(), clients=clients)
 
     return make
 
@@ -168,7 +159,7 @@ def left(engine):
 
     def listed(box):
         chosen = {"label": f"stagewire.local.door=door-{box.port}"}
-        found = engine.containers.list(all=True, filters=chosen)
+        found = engine.containers.list(all=True, filters=chosen, ignore_removed=True)
         return [each.name for each in found + engine.volumes.list(filters=chosen)]
 
     return listed

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
 pytestmark = pytest.mark.containers
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
-HEALS_SECONDS = 60
 
 
 def containers(box):
@@ -29,7 +27,7 @@ def running(engine):
 
     def listed(box):
         chosen = {"label": f"stagewire.local.door=door-{box.port}"}
-        return engine.containers.list(filters=chosen)
+        return engine.containers.list(filters=chosen, ignore_removed=True)
 
     return listed
 
@@ -91,7 +89,8 @@ def test_a_push_to_a_box_that_is_gone_is_forgotten(docker_box, program):
     assert all(1 < each < 30 for each in answers)
 
 
-def test_a_box_from_up_to_down(boxes, images, program, running, left):
+@pytest.mark.usefixtures("images")
+def test_a_box_from_up_to_down(boxes, program, running, left, until):
     """Deployed, asked, shown, killed, healed, asked again with the same answers, and taken down."""
     with boxes("--driver", "docker") as box:
         program.good(box, "deploy", "--name", "whole", "--client", "boto3")
@@ -101,9 +100,8 @@ def test_a_box_from_up_to_down(boxes, images, program, running, left):
         urls = [each["url"] for each in containers(box)]
         victim = running(box)[0]
         victim.kill()
-        deadline = time.monotonic() + HEALS_SECONDS
-        while not healed(containers(box), victim, running(box)) and time.monotonic() < deadline:
-            time.sleep(0.05)  # the engine tells nobody outside when an instance is whole again
+        # The engine tells nobody outside when an instance is whole again.
+        until(lambda: healed(containers(box), victim, running(box)), what="the instance healed")
         again = program.predicted(box, "whole")
 
     assert [

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import io
 import json
 import os
-import random
-import socket
 import subprocess
 import sys
-import tarfile
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import boto3
 import httpx
 import pytest
 import uvicorn
@@ -193,16 +187,12 @@ def client():
 
 
 @pytest.fixture
-def archive(tmp_path):
+def archive(tmp_path, packed):
     """Give a function that writes a model archive from names and contents."""
 
     def write(name, files):
         path = tmp_path / name
-        with tarfile.open(path, "w:gz") as tar:
-            for member, content in files.items():
-                info = tarfile.TarInfo(member)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
+        path.write_bytes(packed(files))
         return path
 
     return write
@@ -242,6 +232,23 @@ def environment(tmp_path):
     return installed(tmp_path)
 
 
+@pytest.fixture
+def run(environment):
+    """Give a function that runs a command to its end, its output in a pipe."""
+
+    def call(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "stagewire_local", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return call
+
+
 @dataclass
 class Box:
     """A running `local up` in a process of its own, and boto3's clients for it."""
@@ -249,29 +256,18 @@ class Box:
     url: str
     port: int
     environment: dict
-    made: dict = field(default_factory=dict)
+    clients: object
 
-    def client(self, service, **more):
-        """Return boto3's client, made once unless it is to be special."""
-        if more or service not in self.made:
-            client = boto3.client(
-                service,
-                endpoint_url=self.url,
-                region_name="us-east-1",
-                aws_access_key_id="none",
-                aws_secret_access_key="none",  # noqa: S106 -- nobody checks it
-                **more,
-            )
-            self.made[(service, len(self.made)) if more else service] = client
-            return client
-        return self.made[service]
+    def client(self, service, **config):
+        """Return boto3's client."""
+        return self.clients(self.url, service, **config)
 
 
 @pytest.fixture(scope="session")
-def box(tmp_path_factory):
+def box(tmp_path_factory, free_port, clients):
     """SageMaker on this machine, empty, as `stagewire local up` starts it: one for all tests."""
     environment = installed(tmp_path_factory.mktemp("box"))
-    number = free()
+    number = free_port()
     words = ["up", f"--port={number}", "--start-seconds=20"]
     process = subprocess.Popen(
         [sys.executable, "-m", "stagewire_local", *words],
@@ -282,28 +278,7 @@ def box(tmp_path_factory):
     )
     line = process.stdout.readline()
     assert line.startswith("The door is open"), "the box did not start"
-    found = Box(url=f"http://127.0.0.1:{number}", port=number, environment=environment)
-    yield found
-    for client in found.made.values():
-        client.close()
+    yield Box(f"http://127.0.0.1:{number}", number, environment, clients)
     process.terminate()
     process.wait(timeout=60)
     process.stdout.close()
-
-
-@pytest.fixture
-def port():
-    """Give a port that was free a moment ago."""
-    return free()
-
-
-def free():
-    """Find a free port that no outgoing connection of this machine will take meanwhile.
-
-    Those are at 32768 and above; containers of doors are at 21000 to 21999.
-    """
-    while True:
-        number = random.randrange(22000, 32000)  # noqa: S311 -- only unlike another run's
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", number))
-            return number

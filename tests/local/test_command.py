@@ -9,29 +9,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from pathlib import Path
 
 import pytest
-
-READY_SECONDS = 30
-
-
-@pytest.fixture
-def run(environment):
-    """Give a function that runs a command to its end."""
-
-    def call(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "stagewire_local", *words],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return call
 
 
 @pytest.fixture
@@ -59,23 +38,6 @@ def up(environment, port):
             process.kill()
         process.wait()
         process.stdout.close()
-
-
-def gone(pid):
-    """Tell whether a process is no more, or only waits to be reaped by somebody else."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):  # gone, or a system without /proc
-        return not alive(pid)
-
-
-def alive(pid):
-    """Tell whether a process has this number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize(
@@ -249,7 +211,7 @@ def test_an_archive_may_be_given_its_image_and_environment(up, archive, client):
     assert seen["environment"]["STAGEWIRE_BAD_ROWS"] == "null"
 
 
-def test_sigterm_lets_requests_finish_and_exits_0(up, model, client, tmp_path):
+def test_sigterm_lets_requests_finish_and_exits_0(up, model, client, tmp_path, until):
     """The request in flight is answered although the door no longer listens."""
     process, url, _ = up("--serve", f"pipe={model()}")
     fifo = tmp_path / "fifo"
@@ -264,8 +226,7 @@ def test_sigterm_lets_requests_finish_and_exits_0(up, model, client, tmp_path):
 
     with fifo.open("w"):  # returns when the stage has the request
         process.send_signal(signal.SIGTERM)
-        while listens(url):
-            time.sleep(0.01)
+        until(lambda: not listens(url))
     caller.join()
 
     assert answers[0].status_code == 200
@@ -283,7 +244,7 @@ def listens(url):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_stages_too(up, model, client, number):
+def test_a_signal_stops_the_stages_too(up, model, client, number, gone):
     """Ctrl-C and SIGTERM leave no process, and exit 0."""
     process, url, _ = up("--serve", f"pipe={model()}")
     pid = client.post(f"{url}/invocations", content=b"x").json()["pid"]
@@ -308,8 +269,7 @@ def test_a_door_refuses_requests_and_obeys_signals_while_it_starts(
         text=True,
     )
     with process:
-        while "the stub serves" not in process.stderr.readline():
-            pass
+        assert any("the stub serves" in line for line in process.stderr)
         url = f"http://127.0.0.1:{port}"
         refused = client.post(f"{url}/endpoints/pipe/invocations", content=b"x")
         ping = client.get(f"{url}/ping")
@@ -322,21 +282,18 @@ def test_a_door_refuses_requests_and_obeys_signals_while_it_starts(
         assert ping.status_code == 503
 
 
-def test_stages_do_not_outlive_a_door_that_is_killed(up, model, client):
+def test_stages_do_not_outlive_a_door_that_is_killed(up, model, client, until, gone):
     """SIGKILL leaves the door no moment to stop them; the warden does."""
     process, url, _ = up("--serve", f"pipe={model('a.tar.gz')},{model('b.tar.gz')}")
     outer = client.post(f"{url}/invocations", content=b"x").json()
     pids = [outer["pid"], json.loads(outer["body"])["pid"]]
 
     process.kill()
-    deadline = time.monotonic() + READY_SECONDS
-    while not all(map(gone, pids)) and time.monotonic() < deadline:
-        time.sleep(0.01)
 
-    assert all(map(gone, pids))
+    assert until(lambda: all(map(gone, pids)))
 
 
-def test_a_door_in_the_background_starts_tells_and_stops(run, model, port, client):
+def test_a_door_in_the_background_starts_tells_and_stops(run, model, port, client, gone):
     """It returns when it is ready; status shows it; a second one is refused; down ends it."""
     url = f"http://127.0.0.1:{port}"
     started = run("up", f"--port={port}", "--serve", f"pipe={model()}", "--detach")

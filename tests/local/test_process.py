@@ -64,15 +64,19 @@ def test_the_processes_make_a_chain(piped, client):
     assert json.loads(outer["body"])["body"] == "x"
 
 
-def test_a_stage_that_dies_is_replaced_and_its_request_ends_cleanly(piped, client):
+def test_a_stage_that_dies_is_replaced_and_its_request_ends_cleanly(piped, client, until):
     """In flight 424 with (0), meanwhile a clean error, afterwards an answer of a new process."""
     url = piped()
     before = client.post(f"{url}/invocations", content=b"x").json()["pid"]
 
     response = client.post(f"{url}/invocations", content=b"die")
-    statuses = [client.post(f"{url}/invocations", content=b"x").status_code]
-    while statuses[-1] != 200:
+    statuses = []
+
+    def answered():
         statuses.append(client.post(f"{url}/invocations", content=b"x").status_code)
+        return statuses[-1] == 200
+
+    until(answered)
 
     first, second = containers(client, url)
     assert response.status_code == 424
@@ -84,7 +88,7 @@ def test_a_stage_that_dies_is_replaced_and_its_request_ends_cleanly(piped, clien
     assert client.post(f"{url}/invocations", content=b"x").json()["pid"] == before
 
 
-def test_a_stage_killed_under_load_leaves_no_request_without_an_answer(piped, client):
+def test_a_stage_killed_under_load_leaves_no_request_without_an_answer(piped, client, until):
     """Every caller gets 200, 424 or 503, and the endpoint heals."""
     url = piped()
     pid = json.loads(client.post(f"{url}/invocations", content=b"x").json()["body"])["pid"]
@@ -101,8 +105,7 @@ def test_a_stage_killed_under_load_leaves_no_request_without_an_answer(piped, cl
     os.kill(pid, signal.SIGKILL)
     for caller in callers:
         caller.join()
-    while client.post(f"{url}/invocations", content=b"x").status_code != 200:
-        pass
+    until(lambda: client.post(f"{url}/invocations", content=b"x").status_code == 200)
 
     assert len(statuses) == 80
     assert set(statuses) <= {200, 424, 503}

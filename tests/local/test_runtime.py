@@ -194,18 +194,18 @@ def test_status_tells_endpoints_containers_and_counts(chained, client, stub):
     assert all(each["healthy"] for each in instance["containers"])
 
 
-def test_a_container_that_fails_its_pings_takes_no_requests_until_it_is_back(chained, client, stub):
+def test_a_container_that_fails_its_pings_takes_no_requests_until_it_is_back(
+    chained, client, stub, until
+):
     """Meanwhile callers get 503 ServiceUnavailable, which every SDK tries again."""
     one = stub()
     url = chained(one, limits=Limits(watch_seconds=0.01, watch_misses=2, backoff_seconds=0.1))
     one.ping = 503
-    while client.get(f"{url}/ping").status_code != 503:
-        pass
+    until(lambda: client.get(f"{url}/ping").status_code == 503)
 
     refused = client.post(f"{url}/invocations", content=b"x")
     one.ping = 200
-    while client.get(f"{url}/ping").status_code != 200:
-        pass
+    until(lambda: client.get(f"{url}/ping").status_code == 200)
     answered = client.post(f"{url}/invocations", content=b"x")
 
     assert refused.status_code == 503

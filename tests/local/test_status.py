@@ -23,23 +23,6 @@ from stagewire_local.written import added
 MODULES = {"stub": "stub_stage"}
 
 
-@pytest.fixture
-def run(environment):
-    """Give a function that runs a command to its end, its output in a pipe."""
-
-    def call(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "stagewire_local", *words],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return call
-
-
 @contextmanager
 def terminal(*words, environment):
     """Run a command in a terminal; yield its process and a function that reads until some text."""

@@ -1,16 +1,21 @@
+"""A project whose stages are stubs, and an AWS for it."""
+
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
-import boto3
 import pytest
+from click.testing import CliRunner
+from runtime_server import FILE
 
 from stagewire import manifest
 from stagewire.manifest import Manifest
 from stagewire.schema import schema
 from stagewire_pipeline.archive import pack
 from stagewire_pipeline.child import Stages
+from stagewire_pipeline.command import main
 
 STUBS = Path(__file__).parent / "stubs"
 RAW = schema([("size", "float64"), ("kind", "string")])
@@ -89,16 +94,21 @@ def url():
 
 
 @pytest.fixture
-def aws(url):
+def aws(url, clients):
     """Clients of that AWS."""
+    return partial(clients, url)
 
-    def client(service):
-        return boto3.client(
-            service,
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 (nobody checks it)
-        )
 
-    return client
+@pytest.fixture
+def invoke(tmp_path):
+    """Send a text by the command; returns its end and, as text, what stands in --out."""
+
+    def run(server, *options, text=FILE, name="rows.csv"):
+        rows, out = tmp_path / name, tmp_path / "out"
+        rows.write_text(text)
+        url = f"http://127.0.0.1:{server.server_port}"
+        command = ["invoke", "any", str(rows), "--endpoint-url", url, "--out", str(out)]
+        ended = CliRunner().invoke(main, [*command, "--chunk", "200", *options], obj={})
+        return ended, out.read_text() if out.exists() else None
+
+    return run

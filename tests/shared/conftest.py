@@ -1,3 +1,5 @@
+"""Stages of a few lines, and their services without a socket."""
+
 from __future__ import annotations
 
 import logging

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
@@ -29,15 +27,8 @@ SERVE = "from stagewire.main import main; raise SystemExit(main('stub', ['serve'
 CSV = {"content-type": "text/csv"}
 
 
-def free_port() -> int:
-    """Find a port that nobody has."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, port):
     """Serve a user's program as a process of its own; gives the process and a client."""
     started = []
 
@@ -46,7 +37,6 @@ def start(tmp_path):
         code.mkdir(parents=True)
         if source:
             (code / "inference.py").write_text(source)
-        port = free_port()
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE],
             env={
@@ -70,18 +60,37 @@ def start(tmp_path):
         process.communicate()
 
 
-def until(client: httpx.Client, status: int) -> httpx.Response:
+@pytest.fixture
+def pinged(until):
     """Ask /ping until it has a status; nothing tells when another process listens."""
-    end = time.monotonic() + 90  # a machine may be busy
-    while True:
-        try:
-            found = client.get("/ping")
-            if found.status_code == status and "is loading" not in found.text:
-                return found
-        except httpx.ConnectError:
-            pass
-        assert time.monotonic() < end, "the server did not come up"
-        time.sleep(0.02)
+
+    def ask(client: httpx.Client, status: int) -> httpx.Response:
+        def answered() -> httpx.Response | None:
+            with contextlib.suppress(httpx.ConnectError):
+                found = client.get("/ping")
+                if found.status_code == status and "is loading" not in found.text:
+                    return found
+            return None
+
+        # A machine may be busy.
+        return until(answered, seconds=90, what=f"/ping answers {status}")
+
+    return ask
+
+
+@pytest.fixture
+def marks(tmp_path, until):
+    """Wait until so many processes have left their mark; returns their ids."""
+
+    def read(name: str, count: int) -> list[int]:
+        def found() -> list[str]:
+            path = tmp_path / name
+            lines = path.read_text().split() if path.exists() else []
+            return lines if len(lines) >= count else []
+
+        return [int(line) for line in until(found, what=f"{name} is marked {count} times")]
+
+    return read
 
 
 def stated_length(port: int, length: int) -> int:
@@ -96,11 +105,11 @@ def stated_length(port: int, length: int) -> int:
     return status
 
 
-def test_a_stage_over_a_socket(start):
+def test_a_stage_over_a_socket(start, pinged):
     """One process: lean until the web app is asked for, one error shape, SIGTERM is a clean end."""
     process, client = start()
 
-    until(client, 200)
+    pinged(client, 200)
     lean = client.post("/invocations", content="modules", headers=CSV).json()
     stated = stated_length(client.base_url.port, 26 << 20)
     large = client.post("/invocations", content=b"x" * (26 << 20), headers=CSV)
@@ -116,13 +125,13 @@ def test_a_stage_over_a_socket(start):
     assert all(json.loads(line)["stage"] == "stub" for line in out.splitlines())
 
 
-def test_requests_in_flight_are_answered_after_sigterm(start, tmp_path):
+def test_requests_in_flight_are_answered_after_sigterm(start, pinged, tmp_path):
     """The server drains: what it took, it answers, then it exits with 0."""
     process, client = start()
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
-    until(client, 200)
+    pinged(client, 200)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(client.post, "/invocations", content=str(pipe), headers=CSV)
         with pipe.open("w"):  # opens when the stage has opened its end
@@ -133,11 +142,11 @@ def test_requests_in_flight_are_answered_after_sigterm(start, tmp_path):
     assert process.wait(30) == 0
 
 
-def test_a_refused_model_is_served_as_a_reason(start):
+def test_a_refused_model_is_served_as_a_reason(start, pinged):
     """A broken program keeps the process alive, /ping at 503, and the reason in three places."""
     process, client = start("import no_such_module_here\n")
 
-    ping = until(client, 503)
+    ping = pinged(client, 503)
     metadata = client.get("/metadata").json()
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=30)
@@ -147,39 +156,17 @@ def test_a_refused_model_is_served_as_a_reason(start):
     assert "no_such_module_here" in out
 
 
-def test_a_bad_setting_stops_the_start(start):
-    """The process ends at once with status 2 and a log line that names key and value."""
-    process, _ = start(STAGEWIRE_BAD_ROWS="skip")
-
-    out, _ = process.communicate(timeout=30)
-
-    assert process.returncode == 2
-    assert "STAGEWIRE_BAD_ROWS has the value 'skip'" in json.loads(out.splitlines()[-1])["message"]
-
-
-def test_metrics_on_a_second_port(start):
-    """Asked for, the same numbers are served beside the stage's port."""
-    port = free_port()
-    _, client = start(STAGEWIRE_METRICS_PORT=str(port))
-
-    until(client, 200)
-    client.post("/invocations", content="x", headers=CSV)
-    found = httpx.get(f"http://127.0.0.1:{port}/metrics")
-
-    assert 'stagewire_requests_total{stage="stub",status="200"} 1.0' in found.text
-
-
-def test_a_warm_start_loads_in_the_background(start):
+def test_a_warm_start_loads_in_the_background(start, pinged, until):
     """After the first ready ping pandas, Arrow and the web app come without anybody's request."""
     _, client = start(STAGEWIRE_START="warm")
-    wanted, end = {"fastapi", "pandas", "pyarrow"}, time.monotonic() + 60
+    wanted = {"fastapi", "pandas", "pyarrow"}
 
-    until(client, 200)
-    while not wanted <= (
-        loaded := set(client.post("/invocations", content="x", headers=CSV).json())
-    ):
-        assert time.monotonic() < end, f"still without {wanted - loaded}"
-        time.sleep(0.02)
+    def loaded() -> bool:
+        return wanted <= set(client.post("/invocations", content="x", headers=CSV).json())
+
+    pinged(client, 200)
+
+    assert until(loaded, what=f"{wanted} are loaded")
 
 
 WORKERS = """
@@ -210,37 +197,21 @@ def transform_fn(model, body, content_type, accept):
 """
 
 
-def marks(path, count: int) -> list[int]:
-    """Wait until so many processes have left their mark; returns their ids."""
-    end = time.monotonic() + 60
-    while not path.exists() or len(path.read_text().splitlines()) < count:
-        assert time.monotonic() < end, f"{path.name} was not marked {count} times"
-        time.sleep(0.01)
-    return [int(line) for line in path.read_text().split()]
-
-
-def gone(pid: int) -> bool:
-    """Tell whether a process has ended, or is only not yet waited for."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_workers_are_ready_one_by_one_and_replaced_when_they_die(start, tmp_path):
+def test_workers_are_ready_one_by_one_and_replaced_when_they_die(
+    start, pinged, marks, gone, tmp_path
+):
     """No ping is 503 after one was 200; a killed worker has a successor; SIGTERM ends them all."""
     process, client = start(WORKERS, MODEL_SERVER_WORKERS="2")
     url = client.base_url
 
-    until(client, 200)
-    (late,) = marks(tmp_path / "loading", 1)
+    pinged(client, 200)
+    (late,) = marks("loading", 1)
     pings = {httpx.get(f"{url}/ping").status_code for _ in range(30)}
     (tmp_path / "go").touch()
-    first, second = marks(tmp_path / "loaded", 2)
+    first, second = marks("loaded", 2)
     os.kill(first, signal.SIGKILL)
-    third = marks(tmp_path / "loaded", 3)[2]
+    third = marks("loaded", 3)[2]
     answer = httpx.post(f"{url}/invocations", content="go", headers=CSV, timeout=30)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
@@ -252,20 +223,20 @@ def test_workers_are_ready_one_by_one_and_replaced_when_they_die(start, tmp_path
     assert all(gone(pid) for pid in (first, second, third))
 
 
-def test_all_workers_answer_what_they_took_before_they_end(start, tmp_path):
+def test_all_workers_answer_what_they_took_before_they_end(start, pinged, marks, tmp_path):
     """SIGTERM to the one process that the platform knows drains every worker."""
     (tmp_path / "go").touch()
     process, client = start(WORKERS, MODEL_SERVER_WORKERS="2", STAGEWIRE_THREADS="8")
     url = f"{client.base_url}/invocations"
 
-    until(client, 200)
-    marks(tmp_path / "loaded", 2)
+    pinged(client, 200)
+    marks("loaded", 2)
     with ThreadPoolExecutor(8) as pool:
         sent = [
             pool.submit(httpx.post, url, content="finish", headers=CSV, timeout=60)
             for _ in range(8)
         ]
-        marks(tmp_path / "entered", 8)
+        marks("entered", 8)
         process.send_signal(signal.SIGTERM)
         (tmp_path / "finish").touch()
         statuses = [future.result(60).status_code for future in sent]
@@ -275,13 +246,13 @@ def test_all_workers_answer_what_they_took_before_they_end(start, tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_workers_end_when_their_parent_is_killed(start, tmp_path):
+def test_workers_end_when_their_parent_is_killed(start, pinged, marks, gone, tmp_path):
     """Nobody is left to hold the port."""
     (tmp_path / "go").touch()
     process, client = start(WORKERS, MODEL_SERVER_WORKERS="2")
 
-    until(client, 200)
-    workers = marks(tmp_path / "loaded", 2)
+    pinged(client, 200)
+    workers = marks("loaded", 2)
     process.kill()
     process.communicate(timeout=60)
 

@@ -222,7 +222,7 @@ async def test_a_full_queue_is_503_and_ping_still_answers(gate, served):
         asyncio.create_task(client.post("/invocations", content=b"1\n", headers=CSV))
         for _ in range(2)
     ]
-    await asyncio.to_thread(entered.acquire)
+    assert await asyncio.to_thread(entered.acquire, timeout=30)
     while service.metrics.queued < service.limit:  # noqa: ASYNC110 (a gauge has no event)
         await asyncio.sleep(0)
     busy = await client.post("/invocations", content=b"1\n", headers=CSV)
@@ -360,15 +360,18 @@ async def test_a_warm_start_waits_for_the_first_ready_ping(regressor, served, ca
 async def test_a_request_that_waited_too_long_is_not_run(gate, served):
     """What is cancelled while it waits for a thread never reaches the stage."""
     stage, opened, entered = gate
-    service, client = served(stage, threads=1, reply_seconds=0.05)
+    service, client = served(stage, threads=1)
 
-    sent = [client.post("/invocations", content=b"1\n", headers=CSV) for _ in range(3)]
-    statuses = [found.status_code for found in await asyncio.gather(*sent)]
+    first = asyncio.create_task(client.post("/invocations", content=b"1\n", headers=CSV))
+    assert await asyncio.to_thread(entered.acquire, timeout=30)
+    service.settings = replace(service.settings, reply_seconds=0.01)
+    late = [client.post("/invocations", content=b"1\n", headers=CSV) for _ in range(2)]
+    statuses = [found.status_code for found in await asyncio.gather(*late)]
     opened.set()
-    service.pool.shutdown(wait=True)
 
-    assert statuses == [503, 503, 503]
-    assert entered.acquire(blocking=False)
+    assert (await first).status_code == 200
+    assert statuses == [503, 503]
+    service.pool.shutdown(wait=True)
     assert not entered.acquire(blocking=False)
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
@@ -97,11 +95,12 @@ class Socket:
 
     name: str
     environ: dict
+    port: int
+    until: object
     ready: bool = True
     lines: list = field(default_factory=list)
 
     def __post_init__(self):
-        self.port = unused_port()
         environ = {**os.environ, **self.environ, "SAGEMAKER_BIND_TO_PORT": str(self.port)}
         environ["STAGEWIRE_HOST"] = "127.0.0.1"
         self.process = subprocess.Popen(
@@ -113,22 +112,18 @@ class Socket:
         self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stdout))
         self.reader.start()
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
-        self.wait(200 if self.ready else 503, until=self._settled)
+        self.until(self._settled, what=lambda: f"{self.name} answers: {self.lines}")
 
     def _settled(self):
-        return self.ready or self.client.get("/metadata").json()["state"] == "refused"
-
-    def wait(self, status, until=lambda: True):
-        """Poll `/ping` as the platform does, until it answers a status."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                pytest.fail(f"{self.name} ended with {self.process.returncode}: {self.lines}")
-            with contextlib.suppress(httpx.TransportError):
-                if self.client.get("/ping").status_code == status and until():
-                    return
-            time.sleep(0.02)
-        pytest.fail(f"{self.name} never answered {status}: {self.lines}")
+        if self.process.poll() is not None:
+            pytest.fail(f"{self.name} ended with {self.process.returncode}: {self.lines}")
+        try:
+            ping = self.client.get("/ping").status_code
+            if self.ready:
+                return ping == HTTPStatus.OK
+            return self.client.get("/metadata").json()["state"] == "refused" and ping == 503
+        except httpx.TransportError:
+            return False
 
     def send(self, method, path, body=b"", **headers):
         """Send one request; underscores in header names are dashes."""
@@ -194,13 +189,6 @@ STAGES = ("featurizer", "predictor", "script")
 TYPED = ("featurizer", "predictor")
 
 
-def unused_port():
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @dataclass(frozen=True)
 class Hosted:
     """A running stage, and rows that it takes."""
@@ -261,7 +249,13 @@ def samples(bases):
 
 
 @pytest.fixture(scope="session")
-def host(request, bases, samples):
+def process(free_port, until):
+    """What starts a stage as a process."""
+    return lambda name, environ, **more: Socket(name, environ, free_port(), until, **more)
+
+
+@pytest.fixture(scope="session")
+def host(request, bases, samples, process):
     """What starts a stage over a transport, once a run."""
 
     @functools.cache
@@ -272,7 +266,9 @@ def host(request, bases, samples):
         if transport == CONTAINER:
             server = InContainer(request.getfixturevalue("boxes")(name, environ))
         else:
-            server = {"in-process": InProcess, "socket": Socket}[transport](name, environ)
+            server = (
+                InProcess(name, environ) if transport == "in-process" else process(name, environ)
+            )
         request.addfinalizer(server.close)
         return Hosted(stage, server, *samples[stage])
 
@@ -301,14 +297,8 @@ def typed(request, host):
     return host(*request.param)
 
 
-@pytest.fixture
-def free_port():
-    """What finds a port that nobody listens on."""
-    return unused_port
-
-
 @pytest.fixture(params=TRANSPORTS[1:])
-def start(request):
+def start(request, process):
     """Start a stage as a process or as a container; it is stopped at the end of the test."""
 
     def begin(name, environ, *, ready=True):
@@ -316,7 +306,7 @@ def start(request):
         if request.param == CONTAINER:
             server = InContainer(request.getfixturevalue("boxes")(name, texts, ready=ready))
         else:
-            server = Socket(name, texts, ready)
+            server = process(name, texts, ready=ready)
         request.addfinalizer(server.close)
         return server
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -62,7 +61,7 @@ def test_a_start_by_a_plan_imports_what_serves(stage, start, bases, capfd):
     assert not imported & (spared | libraries)
 
 
-def test_sigterm_answers_what_is_in_flight_and_exits_0(slow, start):
+def test_sigterm_answers_what_is_in_flight_and_exits_0(slow, start, until):
     """SageMaker sends SIGTERM and counts to 30; nobody's request is lost meanwhile."""
     server = start(
         "predictor", {"SAGEMAKER_BASE_DIR": slow / "base", "GATE": slow, "STAGEWIRE_THREADS": 4}
@@ -73,9 +72,7 @@ def test_sigterm_answers_what_is_in_flight_and_exits_0(slow, start):
             pool.submit(server.send, "POST", "/invocations", f"{i},1".encode(), **kind)
             for i in range(4)
         ]
-        poll = threading.Event()
-        while not entered(slow, 4):
-            poll.wait(0.01)
+        until(lambda: entered(slow, 4))
 
         server.process.terminate()
         (slow / "open").touch()
@@ -87,7 +84,7 @@ def test_sigterm_answers_what_is_in_flight_and_exits_0(slow, start):
     assert server.process.wait(30) == 0
 
 
-def test_ping_answers_while_all_threads_are_busy(slow, start):
+def test_ping_answers_while_all_threads_are_busy(slow, start, until):
     """A health check waits for nobody's work."""
     server = start(
         "predictor", {"SAGEMAKER_BASE_DIR": slow / "base", "GATE": slow, "STAGEWIRE_THREADS": 1}
@@ -95,9 +92,7 @@ def test_ping_answers_while_all_threads_are_busy(slow, start):
     with ThreadPoolExecutor(3) as pool:
         kind = {"content_type": "text/csv"}
         sent = [pool.submit(server.send, "POST", "/invocations", b"1,1", **kind) for _ in range(3)]
-        poll = threading.Event()
-        while not entered(slow, 1):
-            poll.wait(0.01)
+        until(lambda: entered(slow, 1))
 
         assert server.send("GET", "/ping").status == 200
         (slow / "open").touch()
@@ -160,9 +155,8 @@ def test_logs_are_json_lines_without_payload(bases, samples, start):
     assert not any(word in "".join(server.lines) for word in ("987654", "secret"))
 
 
-def test_metrics_have_a_port_of_their_own_when_asked(bases, start, free_port):
+def test_metrics_have_a_port_of_their_own_when_asked(bases, start, port):
     """A second port serves metrics and nothing else."""
-    port = free_port()
     start("predictor", {"SAGEMAKER_BASE_DIR": bases["predictor"], "STAGEWIRE_METRICS_PORT": port})
 
     assert "stagewire_request_seconds" in httpx.get(f"http://127.0.0.1:{port}/metrics").text

@@ -7,11 +7,11 @@ import cProfile
 import json
 import os
 import pstats
-import statistics
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from clock import timed
 
 from stagewire import loading, settings
 from stagewire.testing import ask
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 TIMES = 2_000
 LARGE = 10_000
 TOP = 10
-
-
-def timed(times: int, *steps: Callable[[], Any]) -> list[float]:
-    """Return the median of each step in microseconds; the steps take turns."""
-    took: list[list[float]] = [[] for _ in steps]
-    for _ in range(times):
-        for step, each in zip(steps, took, strict=True):
-            start = time.perf_counter()
-            step()
-            each.append((time.perf_counter() - start) * 1e6)
-    return [statistics.median(each) for each in took]
 
 
 def bare(stage: str, body: bytes) -> Callable[[], bytes]:
@@ -75,11 +64,10 @@ def main() -> None:
     times = TIMES if len(body) < LARGE else TIMES // 20
     stage = loading.load(sys.argv[1], settings.read(os.environ))
     whole = lambda: ask(stage, body, told["type"], None)  # noqa: E731 (a step to time)
-    arithmetic, answer = timed(times, bare(sys.argv[1], first), whole)
+    took = timed(times, arithmetic=bare(sys.argv[1], first), answer=whole)
     content, media = whole()
     found = {
-        "arithmetic": arithmetic,
-        "answer": answer,
+        **took,
         "profile": profile(times, whole),
         "body": base64.b64encode(content).decode(),
         "type": media,

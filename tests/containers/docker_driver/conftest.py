@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
-import tarfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -91,16 +89,12 @@ def pair(plain):
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path, packed):
     """Give a function that writes a model archive from names and contents."""
 
     def write(**files):
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.tar.gz"
-        with tarfile.open(path, "w:gz") as tar:
-            for name, content in files.items():
-                info = tarfile.TarInfo(name.replace("__", "/"))
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
+        path.write_bytes(packed({name.replace("__", "/"): files[name] for name in files}))
         return path
 
     return write
@@ -146,7 +140,7 @@ def left(engine):
 
     def names(door=DOOR):
         chosen = {"label": f"stagewire.local.door={door}"}
-        containers = engine.containers.list(all=True, filters=chosen)
+        containers = engine.containers.list(all=True, filters=chosen, ignore_removed=True)
         return [each.name for each in containers + engine.volumes.list(filters=chosen)]
 
     return names

@@ -39,13 +39,6 @@ def hops(specs, addresses):
     ]
 
 
-async def until(true):
-    """Wait for what has no event, at most a minute."""
-    async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110 -- an outside view of the host on purpose
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 async def test_an_engine_that_is_not_there_is_named_with_a_way_on(tmp_path):
     """The message says where it was looked for."""
@@ -337,7 +330,7 @@ async def test_the_next_door_of_a_name_removes_what_a_killed_one_left(drivers, e
     assert sweep(engine, door=f"{door}-other") == 1
 
 
-async def test_a_door_that_is_killed_leaves_no_container(plain, left):
+async def test_a_door_that_is_killed_leaves_no_container(plain, left, until_async):
     """Not even until the next door of its name."""
     door = f"test-{os.getpid()}-guarded"
     program = (
@@ -361,11 +354,11 @@ async def test_a_door_that_is_killed_leaves_no_container(plain, left):
     process.kill()
     await process.wait()
 
-    await until(lambda: not left(door))
+    await until_async(lambda: not left(door))
 
 
 async def test_an_endpoint_heals_after_a_kill_and_requests_on_the_other_instance_are_unharmed(
-    driver, pipe, plain, engine
+    driver, pipe, plain, engine, until_async
 ):
     """A host over this driver: two instances, a container of one is killed."""
     limits = Limits(start_seconds=60, stop_seconds=5)
@@ -381,7 +374,7 @@ async def test_an_endpoint_heals_after_a_kill_and_requests_on_the_other_instance
 
         chosen = {"label": f"stagewire.local.instance={broken.id}"}
         engine.containers.list(filters=chosen)[0].kill()
-        await until(lambda: broken.hops() is None)
+        await until_async(lambda: broken.hops() is None)
         answers = [
             await chain.invoke(
                 Invocation(body=b"1\n", content_type="text/csv", accept="text/csv"),
@@ -390,7 +383,7 @@ async def test_an_endpoint_heals_after_a_kill_and_requests_on_the_other_instance
             )
             for _ in range(20)
         ]
-        await until(lambda: broken.hops() is not None)
+        await until_async(lambda: broken.hops() is not None)
         await host.close()
 
     assert {json.loads(answer.body)["body"] for answer in answers} == {"1.0\n"}

@@ -15,8 +15,8 @@ from stagewire_local.limits import Limits
 from stagewire_local.sessions import now
 
 given = json.loads(sys.argv[1])
-if given["file_bytes"]:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (given["file_bytes"], given["file_bytes"]))
+if limit := given.get("file_bytes"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 root = Path(given["root"])
 
 

@@ -9,10 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
 import uvicorn
-from botocore.config import Config
 
 from stagewire_local.async_inference import Inference
 from stagewire_local.async_queue import Queues
@@ -217,28 +215,12 @@ def asynchronous(box, plan):
 
 
 @pytest.fixture(params=["legacy", "standard"])
-def runtime(request):
+def runtime(request, clients):
     """Give a function that makes a sagemaker-runtime client for a URL, in each retry mode."""
-    clients = []
 
     def make(url, attempts=1):
-        config = Config(
-            retries={"mode": request.param, "total_max_attempts": attempts},
-            read_timeout=30,
-            max_pool_connections=20,
-        )
-        clients.append(
-            boto3.client(
-                "sagemaker-runtime",
-                endpoint_url=url,
-                region_name="us-east-1",
-                aws_access_key_id="none",
-                aws_secret_access_key="none",  # noqa: S106 -- nobody checks it
-                config=config,
-            )
-        )
-        return clients[-1]
+        retries = {"mode": request.param, "total_max_attempts": attempts}
+        given = {"retries": retries, "read_timeout": 30, "max_pool_connections": 20}
+        return clients(url, "sagemaker-runtime", **given)
 
-    yield make
-    for client in clients:
-        client.close()
+    return make

@@ -260,7 +260,7 @@ def test_a_request_that_is_processed_too_long_fails(asynchronous, runtime, store
     )
 
 
-def test_requests_wait_while_no_instance_is_healthy(asynchronous, runtime, store, stub):
+def test_requests_wait_while_no_instance_is_healthy(asynchronous, runtime, store, stub, until):
     """They are taken in, and answered when a container is back."""
     one = stub()
     limits = Limits(start_seconds=20, watch_seconds=0.01, watch_misses=1, backoff_seconds=0.1)
@@ -268,8 +268,7 @@ def test_requests_wait_while_no_instance_is_healthy(asynchronous, runtime, store
     client = runtime(found.url)
     one.ping = 503
     [instance] = found.registry.find("pipe").variants[0].instances
-    while instance.hops() is not None:
-        pass
+    until(lambda: instance.hops() is None)
 
     accepted = client.invoke_endpoint_async(EndpointName="pipe", Body=b"x")
     before = list(one.seen)

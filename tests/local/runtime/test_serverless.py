@@ -24,33 +24,36 @@ def serverless(**config):
     return {"ServerlessConfig": CONFIG | config}
 
 
-def asleep(box):
-    """Wait until no instance has a container."""
+def awake(box):
+    """Return the instances that have a container."""
     [variant] = box.registry.find("pipe").variants
-    while any(each.containers[0].address for each in variant.instances):
-        pass
-    return variant
+    return [each for each in variant.instances if each.containers[0].address]
 
 
-def test_a_cold_start_brings_a_new_process(box, runtime, model, environment, tmp_path):
-    """Real processes: the one that answered is gone when nobody asks, and another one answers."""
-    driver = ProcessDriver(
+@pytest.fixture
+def processes(environment, tmp_path):
+    """Give a driver of real processes."""
+    return ProcessDriver(
         tmp_path / "box",
         ports=Ports(),
         environ=environment,
         modules={"stub": "stub_stage"},
         limits=Limits(),
     )
+
+
+def test_a_cold_start_brings_a_new_process(box, runtime, model, processes, until):
+    """Real processes: the one that answered is gone when nobody asks, and another one answers."""
     spec = ContainerSpec(hostname="primary", image="stub", model_data=model())
     found = box(
         Plan(specs=[spec], settings=serverless()),
-        driver=driver,
+        driver=processes,
         limits=Limits(start_seconds=20, idle_seconds=SOON),
     )
     client = runtime(found.url)
 
     first = json.load(client.invoke_endpoint(EndpointName="pipe", Body=b"x")["Body"])
-    asleep(found)
+    until(lambda: not awake(found))
     second = json.load(client.invoke_endpoint(EndpointName="pipe", Body=b"x")["Body"])
 
     assert first["pid"] != second["pid"]
@@ -69,22 +72,22 @@ def test_provisioned_concurrency_never_rests(box, plan, client, stub):
     assert variant.instances[0].hops()
 
 
-def test_a_cold_start_that_takes_too_long_is_not_ready(box, plan, runtime, stub):
+def test_a_cold_start_that_takes_too_long_is_not_ready(box, plan, runtime, stub, until):
     """429 ModelNotReadyException; the start goes on, and a later request is answered."""
     one = stub()
     limits = Limits(start_seconds=20, idle_seconds=SOON, cold_seconds=0.5)
     found = box(plan(one, settings=serverless()), limits=limits)
     client = runtime(found.url, attempts=2)
     client.invoke_endpoint(EndpointName="pipe", Body=b"x")
-    variant = asleep(found)
+    until(lambda: not awake(found))
     one.ping = 503
 
     with pytest.raises(client.exceptions.ModelNotReadyException) as caught:
         client.invoke_endpoint(EndpointName="pipe", Body=b"x")
     seen = len(one.seen)
     one.ping = 200
-    while variant.instances[0].hops() is None:
-        pass
+    [variant] = found.registry.find("pipe").variants
+    until(lambda: variant.instances[0].hops() is not None)
     response = client.invoke_endpoint(EndpointName="pipe", Body=b"x")
 
     about = caught.value.response["ResponseMetadata"]
@@ -148,12 +151,12 @@ def test_bodies_have_at_most_4_mb_each_way(box, plan, client, stub):
     assert "is 1001 bytes, which has exceeded the maximum limit" in answer.json()["Message"]
 
 
-def test_a_stream_is_a_request_too(box, plan, client, stub):
+def test_a_stream_is_a_request_too(box, plan, client, stub, until):
     """It wakes the endpoint like any other."""
     limits = Limits(start_seconds=20, idle_seconds=SOON)
     found = box(plan(stub(), settings=serverless()), limits=limits)
     path = f"{found.url}/endpoints/pipe/invocations-response-stream"
     client.post(path, content=b"x")
-    asleep(found)
+    until(lambda: not awake(found))
 
     assert b"x>" in client.post(path, content=b"x").content
