@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chains import environments, inside, load, machine, measure, models, table
+from chains import environments, inside, load, machine, measure, models, starting, table
 from chains.absent import Absent
-from chains.cells import CROWD, GROWTH, HEADLINE, MATRIX, cell
+from chains.cells import CROWD, GROWTH, HEADLINE, LARGE_CROWD, MATRIX, cell
 from chains.contenders import CONTENDERS
 from chains.figures import GROWING
 from chains.gates import judge
@@ -79,6 +79,7 @@ def run(asked: argparse.Namespace, results: Results) -> None:
     machine.note(results)
     if "inside" in phases:
         inside.measure(results)
+        starting.measure(results)
         measure.generator(results)
         measure.sizes(contenders, results)
     if "resources" in phases:
@@ -106,12 +107,13 @@ def under_load(
         rounds, factor = range(asked.rounds), asked.factor * (0.5 if asked.quick else 1.0)
         measure.throughput(chains, cells, rounds, results, factor=factor)
     if "ping" in phases:
-        measure.pings(chains, HEADLINE[-1], 2, results)
+        measure.pings(chains, HEADLINE[-1], asked.rounds, results)
     if "growth" in phases:
         some = {name: chain for name, chain in chains.items() if name in GROWING}
         if "ours" in some:
             measure.refusal(some["ours"], results)
-        measure.throughput(some, (*GROWTH, *CROWD), range(1), results, factor=0.75 * asked.factor)
+        wanted = (*GROWTH, *CROWD, *LARGE_CROWD)
+        measure.throughput(some, wanted, range(1), results, factor=0.75 * asked.factor)
     if "matrix" in phases and not asked.cells:
         measure.throughput(chains, MATRIX, range(1), results, factor=0.75 * asked.factor)
 

@@ -37,6 +37,7 @@ GROWTH: Final = tuple(
     Cell(rows, 1) for rows in (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 )
 CROWD: Final = tuple(Cell(1, clients) for clients in (1, 2, 4, 8, 16, 32, 64, 128, 256))
+LARGE_CROWD: Final = tuple(Cell(10_000, clients) for clients in (1, 2, 4, 8, 16, 32, 64))
 HEADLINE: Final = (Cell(1, 1), Cell(1, 64), Cell(1_000, 1), Cell(1_000, 64))
 BATCHES: Final = (1, 10, 100, 1_000, 10_000)
 CLIENTS: Final = (1, 8, 64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from chains import table
+from chains import between, starting, table
 from chains.cells import HEADLINE, MATRIX, Cell
 from chains.contenders import CONTENDERS
 from chains.figures import TITLES, Figures
@@ -29,6 +29,7 @@ def page(results: Results, plots: Sequence[str]) -> str:
         ABOUT_GATES,
         table.markdown(judge(results)),
         _troubles(results),
+        between.section(results),
         "## Headline cells\n",
         *(_cell(figures, each) for each in HEADLINE),
         "## The matrix\n",
@@ -41,6 +42,7 @@ def page(results: Results, plots: Sequence[str]) -> str:
         "## Where the time goes\n",
         *(f"![{_alt(name)}](plots/{name}.svg)\n" for name in plots),
         _profiles(figures),
+        _starts(figures),
         _limits(results),
         "## How it was measured\n",
         METHOD,
@@ -166,6 +168,19 @@ def _profiles(figures: Figures) -> str:
                 "\n".join([f"    {title}", *(f"    {line}" for line in told["profile"])]) + "\n"
             )
     return "\n".join(parts) if found else ""
+
+
+def _starts(figures: Figures) -> str:
+    found = figures.of(starting.NAME, "ours")
+    if not found:
+        return ""
+    text = "What our stages import until they answer, ms by package (under the interpreter's own clock, which adds a little):\n"
+    lines = [
+        f"- {which}: {sum(told.values()):.0f} in all; "
+        + ", ".join(f"{name} {value:.0f}" for name, value in told.items() if value >= 1)
+        for which, told in zip(STAGES, found[0]["stages"], strict=True)
+    ]
+    return "\n".join([text, *lines, ""])
 
 
 def _limits(results: Results) -> str:

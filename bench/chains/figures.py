@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from chains import svg
-from chains.cells import BATCHES, CLIENTS, CROWD, GROWTH, Cell, cell
+from chains.cells import BATCHES, CLIENTS, CROWD, GROWTH, LARGE_CROWD, Cell, cell
 from chains.contenders import CONTENDERS
 from chains.places import STAGES
 
@@ -64,6 +64,7 @@ def plots(figures: Figures) -> dict[str, str]:
         "throughput": _lines(figures, [Cell(1, n) for n in CLIENTS], "rate", "clients"),
         "growth-rows": _lines(figures, list(GROWTH), "p50", "rows", GROWING),
         "growth-clients": _lines(figures, list(CROWD), "rate", "clients", GROWING),
+        "growth-large": _lines(figures, list(LARGE_CROWD), "rate", "clients", GROWING),
         "memory": _memory(figures),
     }
     found = {
@@ -87,6 +88,11 @@ TITLES: Final = {
         "As the crowd grows: 1 to 256 clients",
         "clients",
         "1-row requests a second",
+    ),
+    "growth-large": (
+        "As the crowd grows with 10,000 rows each: 1 to 64 clients",
+        "clients",
+        "10,000-row requests a second",
     ),
     "memory": ("Memory of both containers by clients", "clients", "PSS, MiB"),
 }

@@ -109,10 +109,10 @@ class Verdict:
 
     @property
     def words(self) -> str:
-        """The judgement: the goal by the median, the gate by the median of the rounds of this run."""
-        if self._holds(self.value, self.gate.goal):
-            return "goal met"
-        return "gate met" if self._holds(self.value, self.gate.gate) else "BELOW THE GATE"
+        """The judgement: the gate must hold in every round, the goal in their median."""
+        if not all(self._holds(value, self.gate.gate) for value in self.values):
+            return "BELOW THE GATE"
+        return "goal met" if self._holds(self.value, self.gate.goal) else "gate met"
 
     def _holds(self, value: float, bound: float) -> bool:
         return value <= bound if self.gate.most else value >= bound
@@ -126,7 +126,7 @@ def judge(results: Results) -> list[Verdict]:
 
 
 def _judge(gate: Gate, records: list[Record]) -> Verdict | None:
-    ours = _series(gate, records, "ours")
+    ours = series(gate, records, "ours")
     if not ours:
         return None
     if not gate.against:
@@ -134,7 +134,7 @@ def _judge(gate: Gate, records: list[Record]) -> Verdict | None:
     names = PEERS if gate.against == "peers" else (gate.against,)
     best: Verdict | None = None
     for name in names:
-        theirs = _series(gate, records, name)
+        theirs = series(gate, records, name)
         ratios = tuple(
             _ratio(gate, ours[i], theirs[i]) for i in sorted(ours.keys() & theirs.keys())
         )
@@ -149,7 +149,7 @@ def _ratio(gate: Gate, ours: float, theirs: float) -> float:
     return ours / theirs if gate.most or gate.figure == "rate" else theirs / ours
 
 
-def _series(gate: Gate, records: list[Record], name: str) -> dict[int, float]:
+def series(gate: Gate, records: list[Record], name: str) -> dict[int, float]:
     """Return a contender's figure by round; of a figure a stage, the worse stage's."""
     kinds = {"small": "resources", "large": "resources", "ready": "resources", "ping": "ping"}
     kind = kinds.get(gate.figure, "load")

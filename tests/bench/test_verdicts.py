@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from chains import figures, models, table
+from chains import between, figures, models, starting, table
 from chains.agreement import check, numbers
 from chains.cells import HEADLINE
 from chains.contenders import CONTENDERS
@@ -53,6 +53,45 @@ def test_ratios_are_judged_by_gate_and_goal(results):
     assert found["1 row, 1 client, p50 lower by", "classic"] == (35, "gate met")
     assert found["1 row, 1 client, p50 lower by", "workbench"] == (30, "goal met")
     assert found["1 row, 64 clients, throughput", "classic"] == (20, "BELOW THE GATE")
+
+
+def test_one_round_below_the_gate_is_below_it(results):
+    """The gate must hold in every round; the goal's median does not mend one that fell short."""
+    measured(results, "ours", p50=1.0, rate=1000.0)
+    for number, theirs in enumerate((50.0, 29.0, 50.0)):
+        told = {"p50": theirs, "p99": 45.0, "rate": 2.0, "cpu_ms": 1.0, "generator": 0.1}
+        results.add(kind="load", cell="1x1", contender="classic", round=number, **told)
+
+    found = verdicts(results)
+
+    assert found["1 row, 1 client, p50 lower by", "classic"] == (50, "BELOW THE GATE")
+
+
+def test_what_lies_between_gate_and_goal_is_told_with_the_limits_own_figure(results):
+    """Only such rows have a line, each with ours, the rival's and the limit's."""
+    measured(results, "ours", p50=1.0, rate=1000.0)
+    measured(results, "classic", p50=35.0, rate=50.0)
+    measured(results, "limit", p50=0.75, rate=1000.0)
+
+    lines = between.section(results).splitlines()
+
+    assert [line for line in lines if line.startswith("- 1 row, 1 client")] == [
+        "- 1 row, 1 client, p50 lower by, against classic: ours 1 ms, classic 35 ms, limit 0.75 ms",
+        "- 1 row, 1 client, p99 lower by, against classic: ours 2 ms, classic 70 ms, limit 1.5 ms",
+    ]
+
+
+def test_imports_are_summed_by_package():
+    """A module's own time counts for its package; what is no line of the clock is passed over."""
+    lines = [
+        "import time: self [us] | cumulative | imported package",
+        "import time:      1500 |       1500 |   numpy.linalg._linalg",
+        "import time:       500 |       2000 | numpy",
+        "import time:      1000 |       1000 |     email.utils",
+        '{"message":"import time: 7 | 7 | numpy"}',
+    ]
+
+    assert starting.packages(lines) == {"numpy": 2.0, starting.REST: 1.0}
 
 
 def test_against_the_limit_less_is_better(results):
