@@ -75,7 +75,8 @@ def test_provisioned_concurrency_never_rests(box, plan, client, stub):
 def test_a_cold_start_that_takes_too_long_is_not_ready(box, plan, runtime, stub, until):
     """429 ModelNotReadyException; the start goes on, and a later request is answered."""
     one = stub()
-    limits = Limits(start_seconds=20, idle_seconds=SOON, cold_seconds=0.5)
+    # It rests again soon after the start that took long: not before somebody has seen it up.
+    limits = Limits(start_seconds=20, idle_seconds=0.5, cold_seconds=0.5)
     found = box(plan(one, settings=serverless()), limits=limits)
     client = runtime(found.url, attempts=2)
     client.invoke_endpoint(EndpointName="pipe", Body=b"x")
