@@ -76,7 +76,7 @@ def both(stages):
     return dict(zip(("featurizer", "predictor"), stages, strict=True))
 
 
-def said(stage, body, kind, accept, given):
+def said(stage, body, kind, accept, given="given"):
     """All that a caller sees, refusals included."""
     context = Context("", given)
     try:

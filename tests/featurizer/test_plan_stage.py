@@ -134,7 +134,7 @@ def test_the_deployment_switches_it_off(base):
         "featurizer", read({"SAGEMAKER_BASE_DIR": str(base), "STAGEWIRE_PLAN": "OFF"})
     )
 
-    assert stage.model.describe() == {"plan": "off", "reason": "STAGEWIRE_PLAN=off"}
+    assert stage.model.describe() == {"plan": "off", "reason": "STAGEWIRE_PLAN=off", "cost": COST}
 
 
 def test_a_plan_needs_no_version_of_scikit_learn(base):

@@ -6,7 +6,6 @@ import json
 
 import pytest
 from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 
@@ -48,7 +47,7 @@ def test_an_object_that_is_public_needs_no_signature(box):
     s3.create_bucket(Bucket="public")
     s3.put_object(Bucket="public", Key="a", Body=b"an object", ACL="public-read")
 
-    anybody = box.client("s3", config=Config(signature_version=UNSIGNED))
+    anybody = box.client("s3", signature_version=UNSIGNED)
 
     assert anybody.get_object(Bucket="public", Key="a")["Body"].read() == b"an object"
 

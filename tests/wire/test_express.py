@@ -93,6 +93,22 @@ def test_a_larger_body_alone_and_in_a_crowd(server):
     assert complete(in_one) == [alone] * 4
 
 
+def test_pings_between_requests(server):
+    """Answered in order, with an empty body, by GET and HEAD, alone or in company; nothing else of it."""
+    usual, ping = request(server), b"GET /ping HTTP/1.1\r\nHost: stage\r\n\r\n"
+    wanted = complete(exchange(server, usual))
+    pong = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+    found = complete(exchange(server, ping + usual + ping + ping + usual, answers=5))
+    head = exchange(server, ping.replace(b"GET", b"HEAD"))
+    posted = exchange(server, ping.replace(b"GET", b"POST"))
+    asked = exchange(server, ping.replace(b"/ping", b"/ping?a=1"))
+
+    assert found == [pong, *wanted, pong, pong, *wanted]
+    assert (head, asked) == (pong, pong)
+    assert STATUS.match(posted)[1] == b"405"
+
+
 def test_what_is_no_plain_post_is_answered_too(server):
     """Chunks, a connection to be closed, HTTP/1.0 and 100-continue give the same body."""
     wanted = complete(exchange(server, request(server)))[0].partition(b"\r\n\r\n")[2]

@@ -1,8 +1,9 @@
 """Small requests answered in the very call that hands their last byte over, without a task or a cycle.
 
 uvicorn makes a task, a cycle and an event for each request, and writes head and body apart: 40 us of
-one row's 60. What the lane answers needs none of it. Everything else, and all that is not a plain
-POST in one piece, takes uvicorn's own way, as it would have.
+one row's 60. What the lane answers needs none of it, nor does a ping, which no turn of the loop then
+keeps waiting. Everything else, and all that is not plain and in one piece, takes uvicorn's own way, as
+it would have.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from stagewire.front import Front
 from stagewire.headers import Headers
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n"
+_PONG = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+_USUAL = {b"/invocations": b"POST", b"/ping": b"GET"}
 
 
 class Express(HttpToolsProtocol):
@@ -110,18 +113,17 @@ class Express(HttpToolsProtocol):
         return b"\r\n".join([first, *lines, b"", b""])
 
     def _plain(self) -> bool:
-        """Tell a POST to the stage that nothing else is in flight before, and that may follow others."""
+        """Tell a usual request that nothing else is in flight before, and that may follow others."""
         parser: Any = self.parser  # None only once the connection is lost
         cycle: Any = self.cycle  # None before the first, whatever its annotation says
         idle = cycle is None or cycle.response_complete
         return (
             self.front is not None
-            and self.url == b"/invocations"
+            and parser.get_method() == _USUAL.get(self.url)
             and idle
             and not self.pipeline
             and not self.expect_100_continue
             and not self.flow.write_paused
-            and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
         )
@@ -129,6 +131,8 @@ class Express(HttpToolsProtocol):
     def _answered(self, parts: list[bytes]) -> bool:
         if self.front is None or self.server_state.default_headers:
             return False
+        if self.url == b"/ping":
+            return self._pong(self.front)
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         found = self.front.at_once(Headers(self.stated), body)
         if found is None:
@@ -136,6 +140,13 @@ class Express(HttpToolsProtocol):
         content, kind, request_id = found
         head = _HEAD % (kind.encode("latin-1"), request_id.encode("ascii"), len(content))
         self.transport.write(head + content)
+        self.on_response_complete()
+        return True
+
+    def _pong(self, front: Front) -> bool:
+        if not front.ready():
+            return False
+        self.transport.write(_PONG)
         self.on_response_complete()
         return True
 

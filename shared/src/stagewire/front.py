@@ -86,6 +86,14 @@ class Front:
             self.app = await asyncio.to_thread(self.build, self.service)
         return self.app
 
+    def ready(self) -> bool:
+        """Tell whether a ping is answered 200."""
+        try:
+            self.service.ready()
+        except StageError:
+            return False
+        return True
+
     async def _ping(self, scope: Scope, send: Send) -> None:
         try:
             self.service.ready()
