@@ -165,6 +165,23 @@ def test_a_single_column_may_be_missing():
     assert repr(table["size"].tolist()) == "[1.0, nan, 3.0]"
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_a_body_of_empty_lines_is_refused_before_it_is_taken_apart(end):
+    """A hundred thousand too many; a few at the end are none, and one column takes them for missing."""
+    rows = b"R,1" + end
+    one = schema([("a", "float64")])
+
+    with pytest.raises(Malformed, match="most are empty"):
+        read(rows + end * 300_000, "text/csv")
+    assert read(rows * 60_000 + end * 60_000, "text/csv").rows == 60_000
+    assert decode(b"1" + end * 300_000, media.parse("text/csv"), one).rows == 300_000
+
+
+def test_line_ends_inside_quotes_are_no_lines():
+    """A text may hold as many as it likes."""
+    assert read(b'"%b",1\n' % (b"\n" * 300_000), "text/csv").rows == 1
+
+
 def test_a_carried_nan_is_missing():
     """A NaN that Python's writer put into a carried column is null, as everywhere."""
     table = read(b'[{"Color": "a", "size": 1, "note": NaN}]', "application/json")
