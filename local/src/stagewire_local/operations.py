@@ -138,10 +138,7 @@ class Operations:
     ) -> AsyncGenerator[Seat]:
         """Read the body and find it a place, on an instance that is awake."""
         began = perf_counter()
-        home = None
-        if said.session not in {None, FRESH}:
-            home = self._sessions.home(endpoint, str(said.session))
-        variant = endpoint.variant(home.name if home else said.variant)
+        home, variant = self._chosen(endpoint, said)
         limits = within(self._chain.limits, variant=variant)
         invocation = Invocation(
             body=await request.body(limit=limits.body_bytes),
@@ -149,6 +146,10 @@ class Operations:
             accept=said.accept,
             passed=said.passed,
         )
+        if all(each is not variant for each in endpoint.variants):
+            # An update has exchanged it while the body came.
+            home, variant = self._chosen(endpoint, said)
+            limits = within(self._chain.limits, variant=variant)
         chain = self._chain
         if limits is not chain.limits:
             chain = replace(chain, limits=limits)
@@ -161,6 +162,13 @@ class Operations:
             lease = (home or variant).lease(said.target, seconds=seconds)
             with lease as hops, self._metered(endpoint, variant, began=began):
                 yield Seat(chain=chain, hops=hops, variant=variant.name, invocation=invocation)
+
+    def _chosen(self, endpoint: Endpoint, said: Options) -> tuple[Variant | None, Variant]:
+        """Choose the variant, and the one instance of it that a session is bound to."""
+        home = None
+        if said.session not in {None, FRESH}:
+            home = self._sessions.home(endpoint, str(said.session))
+        return home, endpoint.variant(home.name if home else said.variant)
 
     @contextmanager
     def _metered(self, endpoint: Endpoint, variant: Variant, *, began: float) -> Generator[None]:

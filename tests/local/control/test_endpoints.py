@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError, WaiterError
@@ -108,6 +110,28 @@ def test_an_update_exchanges_the_instances_without_a_failed_request(
     assert json.load(last["Body"])["model"] == ["new"]
     assert models[0] == ["old"]
     assert sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"] == new
+
+
+def test_an_update_while_a_body_is_on_its_way_harms_no_request(
+    box, sagemaker, modelled, configured, deployed
+):
+    """What has begun on the instances before is answered by those after."""
+    name = deployed(modelled(files={"old": b""}))
+    new = configured(modelled(files={"new": b""}))
+    runtime = box.client("sagemaker-runtime")
+    address = urlsplit(box.url)
+    head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: box\r\nContent-Length: 1\r\n"
+
+    with socket.create_connection((address.hostname, address.port), timeout=60) as wire:
+        wire.sendall(f"{head}Connection: close\r\n\r\n".encode())
+        runtime.invoke_endpoint(EndpointName=name, Body=b"x")  # the door has seen the head by now
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+        wait(sagemaker, name)
+        wire.sendall(b"x")
+        answer = b"".join(iter(lambda: wire.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["model"] == ["new"]
 
 
 def test_two_variants_share_the_requests_by_weight(box, sagemaker, modelled, deployed):
