@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from stagewire_local.limits import Limits
     from stagewire_local.ports import Block, Ports
 
+# An engine tells of an end within milliseconds; one that does not must not keep the container for that.
+TOLD_SECONDS = 5
 TRIES = 3  # for ports that somebody took between our look and the engine's bind
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -168,7 +170,16 @@ class Instance:
     async def _end(self) -> None:
         containers = [each for each in self._made if isinstance(each, Container)]
         await asyncio.gather(*(self._stop(each) for each in containers))
+        await self._told()
         await self._clear()
+
+    async def _told(self) -> None:
+        """Let those who follow the containers read their last lines and how they ended."""
+        ends = [asyncio.create_task(each.ended()) for each in self._watches.values()]
+        if ends:
+            _, late = await asyncio.wait(ends, timeout=TOLD_SECONDS)
+            for task in late:
+                task.cancel()
 
     async def _stop(self, container: Container) -> None:
         try:
