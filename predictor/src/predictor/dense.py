@@ -25,7 +25,7 @@ class Dense:
 
     def __init__(self, booster: xgb.Booster, iterations: tuple[int, int]) -> None:
         self.booster = booster  # its handle lives as long as it does
-        self.library = _library()
+        self.native = _native()
         begin, end = iterations
         asked = {
             "type": 0,
@@ -49,7 +49,7 @@ class Dense:
         shape = ctypes.POINTER(ctypes.c_uint64)()
         dimensions = ctypes.c_uint64()
         found = ctypes.POINTER(ctypes.c_float)()
-        status = self.library.XGBoosterPredictFromDense(
+        status = self.native.XGBoosterPredictFromDense(
             self.booster.handle,
             _ARRAY % (rows.ctypes.data, *rows.shape),
             self.asked,
@@ -59,21 +59,21 @@ class Dense:
             ctypes.byref(found),
         )
         if status:
-            raise RuntimeError(self.library.XGBGetLastError().decode("utf-8", "replace"))
+            raise RuntimeError(self.native.XGBGetLastError().decode("utf-8", "replace"))
         lengths = shape[: dimensions.value]
         # XGBoost keeps the numbers for this thread until it predicts again.
         return np.ctypeslib.as_array(found, lengths).copy()
 
 
-def _library() -> Any:
+def _native() -> Any:
     """Load the library that the xgboost package has loaded, with prototypes of its own."""
     from xgboost.libpath import find_lib_path
 
-    library = ctypes.CDLL(find_lib_path()[0])
-    library.XGBGetLastError.restype = ctypes.c_char_p
+    native = ctypes.CDLL(find_lib_path()[0])
+    native.XGBGetLastError.restype = ctypes.c_char_p
     out = [ctypes.c_void_p] * 3
-    library.XGBoosterPredictFromDense.argtypes = [
+    native.XGBoosterPredictFromDense.argtypes = [
         *(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p),
         *out,
     ]
-    return library
+    return native
