@@ -78,18 +78,15 @@ def one(chain: Chain, cell: Cell, number: int, results: Results, *, factor: floa
     key = {"kind": "load", "cell": cell.name, "contender": name, "round": number}
     if results.has(**key):
         return
-    chain.settle()
-    before = chain.cpu()
     told = tried(chain, key, results, seconds=cell.seconds * factor)
     if told is None:
         return
-    spent = chain.cpu() - before
     results.add(
         **key,
         p50=told["chain"]["p50"],
         p99=told["chain"]["p99"],
         rate=told["chain"]["count"] / told["seconds"],
-        cpu_ms=1e3 * spent / told["all"],
+        cpu_ms=1e3 * told["spent"] / told["all"],
         hops=[told["hop1"].get("p50"), told["hop2"].get("p50")],
         # Of one core, so that it can be seen that the generator is not what limits.
         generator=told["cpu"] / told["wall"],
@@ -104,9 +101,15 @@ def one(chain: Chain, cell: Cell, number: int, results: Results, *, factor: floa
 def tried(
     chain: Chain, key: Record, results: Results, *, seconds: float, ping_ms: int = 0
 ) -> Record | None:
-    """Load a chain and compare its answers; what went wrong is written down, and None returned."""
+    """Load a chain and compare its answers; what went wrong is written down, and None returned.
+
+    What is told has the CPU seconds spent, too. Returns once the chain is idle: 64 clients that leave
+    leave 64 requests, which would be worked on for seconds while the next chain is measured.
+    """
+    before = chain.cpu()
     try:
         told = load.run(chain, cells.cell(key["cell"]), seconds=seconds, ping_ms=ping_ms)
+        told["spent"] = chain.cpu() - before
         agreement.check(chain.contender, cells.cell(key["cell"]).rows, told.pop("answer"))
     except load.Refused as error:
         results.add(**key | {"kind": "refused", "of": key["kind"]}, message=str(error))
@@ -116,6 +119,8 @@ def tried(
         say(f"WRONG {error}")
     else:
         return told
+    finally:
+        chain.settle()
     return None
 
 
@@ -126,7 +131,6 @@ def pings(chains: Mapping[str, Chain], cell: Cell, rounds: int, results: Results
             key = {"kind": "ping", "cell": cell.name, "contender": name, "round": number}
             if results.has(**key):
                 continue
-            chain.settle()
             told = tried(chain, key, results, seconds=PING_SECONDS, ping_ms=PING_EVERY)
             if told is None:
                 continue
