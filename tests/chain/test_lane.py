@@ -160,18 +160,21 @@ def test_an_id_crosses_the_hop(both, given):
     assert [context.request_id for context in crossed] == [given] * 4
 
 
+def taken(stage, body, content_type, accept, given):
+    """Ask the lane alone, as the server does."""
+    bare, passed = media.apart(content_type)
+    return stage.at_once(body, bare, accept, passed or given, passed=passed is not None)
+
+
 @pytest.mark.parametrize("size", [1, FEW, 40])
 def test_usual_requests_take_the_lane(both, size):
     """CSV to the hop, the hop to CSV, and CSV between: none of them goes the general way."""
     body = "".join(f"{ROWS[i % 4]}\n" for i in range(size)).encode()
-    first, second = (both[name]._lane for name in ("featurizer", "predictor"))  # noqa: SLF001 (the way taken is no caller's business)
+    first, second = both["featurizer"], both["predictor"]
 
-    hop, kind = first(body, "text/csv", "*/*", Context("", "a"))
-    text, plain = first(body, "text/csv; charset=utf-8", "text/csv", Context("", "a"))
-    answers = [
-        second(hop, kind, "*/*", Context("", "b")),
-        second(text, plain, None, Context("", "a")),
-    ]
+    hop, kind = taken(first, body, "text/csv", "*/*", "a")
+    text, plain = taken(first, body, "text/csv; charset=utf-8", "text/csv", "a")
+    answers = [taken(second, hop, kind, "*/*", "b"), taken(second, text, plain, None, "a")]
 
     assert kind == "application/x-npy; sw-id=a; sw-origin=csv; sw-bad-rows=fail"
     assert answers[0][1] == "text/csv"

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 import socket
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 
@@ -91,6 +95,83 @@ def test_a_larger_body_alone_and_in_a_crowd(server):
 
     assert STATUS.match(alone)[1] == b"200"
     assert complete(in_one) == [alone] * 4
+
+
+def variants(hosted):
+    """Write requests that differ in little, some with one head, some to be refused."""
+    row = hosted.csv[0].encode() + b"\n"
+    bad = row.replace(b"0", b"x")
+    hop = "Content-Type: text/csv; sw-id={}; sw-origin=csv".format
+    return [
+        request(hosted),
+        request(hosted, body=bad),
+        request(hosted, body=row[:-1]),
+        request(hosted, hop("one")),
+        request(hosted, hop("two")),
+        request(hosted, hop("two"), body=bad),
+        request(hosted, hop('"two"')),
+        request(hosted, "X-Own: a; sw-id=one"),
+        request(hosted, "X-Own: a; sw-id=one", hop("two")),
+        request(hosted, "Accept: application/json"),
+        request(hosted, "Accept: image/png"),
+        request(hosted, "Content-Type: text/csv", "Content-Type: text/csv"),
+        b"GET /ping HTTP/1.1\r\nHost: stage\r\n\r\n",
+        b"\r\n" + request(hosted),
+    ]
+
+
+@pytest.fixture(scope="module")
+def alone(host):
+    """The answer to each variant alone and in two pieces, which are always parsed, by stage."""
+
+    @functools.cache
+    def found(name):
+        hosted = host(name, "socket")
+        return hosted, [exchange(hosted, each[:7], each[7:]) for each in variants(hosted)]
+
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("name", ["featurizer", "predictor"])
+def test_a_head_that_came_before_means_the_same(alone, name, data):
+    """In any order, on one connection, cut or sent together: each request gets what it would get alone."""
+    hosted, wanted = alone(name)
+    places = data.draw(st.lists(st.integers(0, len(wanted) - 1), min_size=1, max_size=8))
+    chosen = [variants(hosted)[place] for place in places]
+    whole = b"".join(chosen)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1), max_size=4)))
+    together = [whole[a:b] for a, b in itertools.pairwise([0, *cuts, len(whole)])]
+    pieces = chosen if data.draw(st.booleans()) else together
+
+    found = exchange(hosted, *pieces, answers=len(chosen))
+
+    assert found == b"".join(wanted[place] for place in places)
+
+
+def test_a_body_that_looks_like_a_request_is_a_body(server):
+    """Even when it comes in a packet of its own, and such a request was answered before."""
+    inner = request(server)
+    outer = request(server, "Content-Type: application/json", body=inner)
+    head = len(outer) - len(inner)
+    usual = exchange(server, inner)
+
+    found = exchange(server, outer[:head], inner, inner, answers=2)
+
+    refused, answered = complete(found)
+    assert STATUS.match(refused)[1] == b"400"
+    assert answered == usual
+
+
+def test_a_head_that_looks_like_a_request_is_a_head(server):
+    """A packet is no request of its own while one is begun."""
+    usual = request(server)
+    wanted = exchange(server, usual)
+
+    found = exchange(server, b"GET /ping HTTP/1.1\r\nX-Own: ", usual, usual, answers=2)
+
+    assert complete(found) == [b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", wanted]
 
 
 def test_pings_between_requests(server):

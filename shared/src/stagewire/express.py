@@ -12,17 +12,18 @@ import sys
 from typing import Any
 
 from httptools import HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from stagewire.asked import Asked
 from stagewire.front import Front
 from stagewire.headers import Headers
+from stagewire.patient import Patient
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n"
 _PONG = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 _USUAL = {b"/invocations": b"POST", b"/ping": b"GET"}
 
 
-class Express(HttpToolsProtocol):
+class Express(Patient):
     """uvicorn's protocol for httptools, with a short cut to a stage's lane."""
 
     def __init__(self, *args: Any, **rest: Any) -> None:
@@ -33,10 +34,28 @@ class Express(HttpToolsProtocol):
         own = isinstance(app, Front) and not app.service.settings.access_log
         self.front: Front | None = app if own else None
         self.stated: list[tuple[bytes, bytes]] = []
+        # Whether the parser has seen nothing yet of the next request.
+        self.between = True
+        # Whether the lane has declined the request that is parsed now.
+        self.refused = False
+        # What was asked and answered last, and its body.
+        self.last: tuple[Asked, bytes] | None = None
         # Where the rest begins of what came, once another protocol was asked for.
         self.declined: int | None = None
 
     def data_received(self, data: bytes) -> None:
+        """Answer what came by a head that is known, or parse it first."""
+        front = self.front if self.between else None
+        if front is not None and self._idle() and (known := front.heads.find(data)) is not None:
+            if self._done(front, *known):
+                return
+            self.refused = True
+        self._parse(data)
+        if front is not None and self.last is not None:
+            front.heads.keep(data, *self.last)
+        self.last, self.refused = None, False
+
+    def _parse(self, data: bytes) -> None:
         """Parse what came; a request that is not whole by then goes uvicorn's way."""
         super().data_received(data)
         while self.declined is not None:
@@ -49,6 +68,7 @@ class Express(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request; the scope that uvicorn makes here is made where it is needed."""
+        self.between = False
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -82,6 +102,7 @@ class Express(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer, or go uvicorn's way after all."""
+        self.between = True
         if self.parts is not None:
             if self._answered(self.parts):
                 self.parts = None
@@ -115,39 +136,50 @@ class Express(HttpToolsProtocol):
     def _plain(self) -> bool:
         """Tell a usual request that nothing else is in flight before, and that may follow others."""
         parser: Any = self.parser  # None only once the connection is lost
-        cycle: Any = self.cycle  # None before the first, whatever its annotation says
-        idle = cycle is None or cycle.response_complete
         return (
             self.front is not None
+            and not self.refused
             and parser.get_method() == _USUAL.get(self.url)
-            and idle
-            and not self.pipeline
+            and self._idle()
             and not self.expect_100_continue
-            and not self.flow.write_paused
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
         )
+
+    def _idle(self) -> bool:
+        """Tell whether nothing was asked before that still has its answer to get."""
+        cycle: Any = self.cycle  # None before the first, whatever its annotation says
+        answered = cycle is None or cycle.response_complete
+        return answered and not self.pipeline and not self.flow.write_paused
 
     def _answered(self, parts: list[bytes]) -> bool:
         if self.front is None or self.server_state.default_headers:
             return False
         if self.url == b"/ping":
             return self._pong(self.front)
+        asked = Asked.of(Headers(self.stated))
         body = parts[0] if len(parts) == 1 else b"".join(parts)
-        found = self.front.at_once(Headers(self.stated), body)
+        if asked is None or not self._done(self.front, asked, asked.passed, body):
+            return False
+        self.last = asked, body
+        return True
+
+    def _done(self, front: Front, asked: Asked, passed: str | None, body: bytes) -> bool:
+        """Answer where the lane does."""
+        found = front.at_once(asked, passed, body)
         if found is None:
             return False
         content, kind, request_id = found
         head = _HEAD % (kind.encode("latin-1"), request_id.encode("ascii"), len(content))
         self.transport.write(head + content)
-        self.on_response_complete()
+        self.rest()
         return True
 
     def _pong(self, front: Front) -> bool:
         if not front.ready():
             return False
         self.transport.write(_PONG)
-        self.on_response_complete()
+        self.rest()
         return True
 
     def _usual_way(self) -> None:

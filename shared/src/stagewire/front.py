@@ -16,6 +16,7 @@ import orjson
 from stagewire.body import Share, read
 from stagewire.errors import Malformed, MethodNotAllowed, StageError, StageFailed, UnsupportedMedia
 from stagewire.headers import Headers
+from stagewire.heads import Heads
 from stagewire.request import new_id
 from stagewire.request import request_id as checked
 from stagewire.script import Context
@@ -23,6 +24,7 @@ from stagewire.script import Context
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from stagewire.asked import Asked
     from stagewire.service import Service
 
     Scope: TypeAlias = MutableMapping[str, Any]
@@ -44,6 +46,7 @@ class Front:
         self.service = service
         self.build = build
         self.app: App | None = None
+        self.heads = Heads()
         self.model_dir = str(service.settings.model_dir)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,25 +127,26 @@ class Front:
             }
             _log.info("request", extra={"fields": fields})
 
-    def at_once(self, headers: Headers, body: bytes) -> tuple[bytes, str, str] | None:
+    def at_once(
+        self, asked: Asked, passed: str | None, body: bytes
+    ) -> tuple[bytes, str, str] | None:
         """Answer a usual request of few rows here and now: body, Content-Type and request id.
 
-        None leaves it, untouched, to `__call__`: whatever is unusual, would wait, or is refused.
+        `passed` is the id that its Content-Type has. None leaves it, untouched, to `__call__`:
+        whatever is unusual, would wait, or is refused.
         """
-        start, service, raw = time.perf_counter(), self.service, headers.raw
-        kind, given, accept = map(raw.get, (b"content-type", b"x-request-id", b"accept"))
-        if service.stage is None or service.batcher is not None or b"content-encoding" in raw:
+        start, service = time.perf_counter(), self.service
+        stage = service.stage
+        if stage is None or service.batcher is not None:
             return None
-        if not kind or len(body) > service.settings.body_bytes or not service.here(len(body)):
+        if len(body) > service.settings.body_bytes or not service.here(len(body)):
             return None
-        request_id = new_id() if given is None else checked(given.decode("latin-1"))
-        context = Context(self.model_dir, request_id, headers)
-        wanted = None if accept is None else accept.decode("latin-1")
-        found = service.stage.at_once(body, kind.decode("latin-1"), wanted, context)
+        given = asked.id if passed is None else passed
+        found = stage.at_once(body, asked.kind, asked.accept, given, passed=passed is not None)
         if found is None:
             return None
         service.metrics.observe(200, time.perf_counter() - start)
-        return (*found, context.request_id)
+        return (*found, given)
 
     async def _answer(
         self, scope: Scope, receive: Receive, send: Send, context: Context, headers: Headers

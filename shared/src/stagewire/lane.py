@@ -21,7 +21,7 @@ from stagewire.codec import CODECS, npy, text_csv
 from stagewire.codec.charset import UTF8
 from stagewire.codec.plain_csv import plain
 from stagewire.encoding import offers, wanted
-from stagewire.request import Origin, Policy, Request, from_parameters, valid_id
+from stagewire.request import Origin, Policy, Request, from_parameters
 from stagewire.results import single
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stagewire.codec.plain_csv import Cell
-    from stagewire.script import Context
     from stagewire.stage import Stage
     from stagewire.table import Array, Column
 
@@ -114,22 +113,20 @@ class Lane:
         self.form = lru_cache(maxsize=64)(self._form)
 
     def __call__(
-        self, body: bytes, content_type: str, accept: str | None, context: Context
+        self, body: bytes, kind: str, accept: str | None, given: str, *, passed: bool
     ) -> tuple[bytes, str] | None:
-        """Answer a request, or return None to leave it to the general way."""
-        bare, passed = media.apart(content_type)
-        given = context.request_id if passed is None else passed
+        """Answer a request, or return None to leave it to the general way.
+
+        `kind` is its Content-Type without the id, `given` the id, and `passed` says that it stood there.
+        """
         try:
-            found = self.opened(bare)
-            if found is None or not valid_id(given) or found.id != (passed is not None):
+            found = self.opened(kind)
+            if found is None or found.id != passed:
                 return None
             form = self.form(accept, found.request.origin)
-            answer = None if form is None else self.answer(body, found, form, given)
+            return None if form is None else self.answer(body, found, form, given)
         except Exception:  # noqa: BLE001 (the general way fails likewise, and says so in full)
             return None
-        if answer is not None:
-            context.request_id = given
-        return answer
 
     def answer(self, body: bytes, found: Opened, form: str, given: str) -> tuple[bytes, str] | None:
         """Compute and write; `given` is the request's id."""

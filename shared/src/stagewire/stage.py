@@ -13,7 +13,7 @@ from stagewire.encoding import encode
 from stagewire.errors import BadRows, CallerError, StageError, StageFailed
 from stagewire.lane import lane
 from stagewire.offload import Offload
-from stagewire.request import Origin, Policy, Request
+from stagewire.request import Origin, Policy, Request, valid_id
 from stagewire.results import empty, results, unfit
 from stagewire.script import body_for, call, typed
 from stagewire.table import Role, Table
@@ -74,10 +74,14 @@ class Stage:
 
         """
         try:
-            if self._lane is not None:
-                found = self._lane(body, content_type, accept, context)
-                if found is not None:
-                    return found
+            bare, passed = media.apart(content_type)
+            given = context.request_id if passed is None else passed
+            found = None
+            if valid_id(given):
+                found = self.at_once(body, bare, accept, given, passed=passed is not None)
+            if found is not None:
+                context.request_id = given
+                return found
             return self._answer(body, content_type, accept, context)
         except (StageError, Offload):
             raise
@@ -85,10 +89,10 @@ class Stage:
             raise failure(error, context) from error
 
     def at_once(
-        self, body: bytes, content_type: str, accept: str | None, context: Context
+        self, body: bytes, kind: str, accept: str | None, given: str, *, passed: bool
     ) -> tuple[bytes, str] | None:
         """Answer by the lane, or return None: the request is then as if it had not been tried."""
-        return self._lane(body, content_type, accept, context) if self._lane else None
+        return self._lane(body, kind, accept, given, passed=passed) if self._lane else None
 
     def _answer(
         self, body: bytes, content_type: str, accept: str | None, context: Context
