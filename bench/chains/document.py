@@ -64,7 +64,8 @@ long as it had waited).
 """
 METHOD: Final = """One command builds every contender in an environment of its own from versions and hashes, gives all the same
 trees and the same rows of the abalone data, and compares every answer with the libraries' own numbers: ours to the bit, the
-others' within 1e-5. A round loads every contender once for each cell, in an order drawn anew, while all others are idle.
+others' within 1e-5. A round loads every contender once for each cell, in an order drawn anew, while all others are idle: the
+next one begins when the last has worked off what its clients left.
 The load generator (`bench/load.c`) plays the platform: it posts to the first container and forwards body and Content-Type of
 the answer to the second, N clients in a closed loop, connections kept alive, on the same cores as the chain. CPU is that of
 the stages' processes and their children, a chain. Early stopping's surplus trees are cut off the others' model, whose
@@ -193,10 +194,10 @@ def _limits(results: Results) -> str:
 def _generator(results: Results) -> str:
     found = results.of(kind="generator")
     lines = [
-        f"- {each['cell']}: {each['rate']:,.0f} chains/s, p50 {each['p50']:.3f} ms, {each['generator']:.0%} of a core"
+        f"- {each['cell']}: {each['rate']:,.0f} chains/s, p50 {each['p50']:.3f} ms, p99 {each['p99']:.3f} ms, {each['generator']:.0%} of a core"
         for each in found
     ]
-    text = "Against stages that only send back what came, the generator itself does (rows x clients):\n"
+    text = "Against stages that only send back what came, the generator itself does (rows x clients); its p99 is the machine's own:\n"
     return "\n".join([text, *lines, ""]) if found else ""
 
 

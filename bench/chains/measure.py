@@ -201,6 +201,7 @@ def generator(results: Results) -> None:
                 round=0,
                 rate=rate,
                 p50=told["chain"]["p50"],
+                p99=told["chain"]["p99"],
                 generator=share,
             )
     finally:
