@@ -156,6 +156,27 @@ def test_a_refused_model_is_served_as_a_reason(start, pinged):
     assert "no_such_module_here" in out
 
 
+COLLECTS = """
+import gc
+
+gc.disable()  # as a stage's program does while it is imported
+
+def model_fn(model_dir):
+    return 2
+
+def transform_fn(model, body, content_type, accept):
+    return f"{gc.isenabled()}", "text/csv"
+"""
+
+
+def test_garbage_is_collected_once_a_stage_is_loaded(start, pinged):
+    """Which a start puts off, and a server cannot do without."""
+    _, client = start(COLLECTS)
+    pinged(client, 200)
+
+    assert client.post("/invocations", content=b"", headers=CSV).text == "True"
+
+
 def test_a_warm_start_loads_in_the_background(start, pinged, until):
     """After the first ready ping pandas, Arrow and the web app come without anybody's request."""
     _, client = start(STAGEWIRE_START="warm")

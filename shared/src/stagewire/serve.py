@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -9,7 +10,6 @@ import signal
 import sys
 import threading
 from functools import partial
-from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -41,6 +41,8 @@ def serve(name: str, found: Settings) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
+    if found.workers > 1:
+        gc.enable()  # this process watches the others, and loads no stage that would do it
     uvicorn.run(
         partial(_front, name, found) if found.workers == 1 else "stagewire.serve:application",
         factory=True,
@@ -89,6 +91,9 @@ def _front(name: str, found: Settings) -> Front:
 
 def _follow(parent: int) -> None:
     """End, drained, when the parent died without a word: an orphan would keep the port for ever."""
+    # Imported here: it takes 2 ms, and who is alone follows nobody.
+    from multiprocessing import connection
+
     connection.wait([parent])
     os.kill(os.getpid(), signal.SIGTERM)
 

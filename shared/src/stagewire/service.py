@@ -74,6 +74,7 @@ class Service:
         try:
             await self._start()
         finally:
+            gc.enable()  # a stage's program has put it off
             self.settled.set()
 
     async def _start(self) -> None:
