@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# The cheapest parser by size, as measured: splitting for one row, JSON to some 600 rows, Arrow above.
+# The cheapest parser that libraries have, by size as measured: splitting for one row, JSON to some
+# 600 rows, Arrow above.
 SPLIT_BYTES = 80
 JSON_BYTES = 24_000
 
