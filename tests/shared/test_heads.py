@@ -12,10 +12,10 @@ HOP = "application/x-npy; sw-id={}; sw-origin=csv; sw-bad-rows=fail"
 BODY = b"1,2\n"
 
 
-def request(kind="text/csv", *lines, body=BODY, length=None):
+def request(kind="text/csv", *lines, body=BODY):
     """Write a request; returns its bytes and what its headers ask."""
     stated = [("Host", "stage"), ("Content-Type", kind), *lines]
-    stated.append(("Content-Length", str(len(body) if length is None else length)))
+    stated.append(("Content-Length", str(len(body))))
     head = "".join(f"{name}: {value}\r\n" for name, value in stated)
     pairs = [(name.lower().encode(), value.encode()) for name, value in stated]
     return f"POST /invocations HTTP/1.1\r\n{head}\r\n".encode() + body, Asked.of(Headers(pairs))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from stagewire import media
+
 if TYPE_CHECKING:
     from stagewire.asked import Asked
 
@@ -20,8 +22,8 @@ LARGEST: Final = 1024
 _UNKNOWN: Final = (None, 0)
 _END: Final = b"\r\n\r\n"
 _NAME: Final = b"; sw-id="
-# What an id may hold outside of quotes (RFC 9110 §5.6.2), up to where the next thing begins.
-_ID: Final = re.compile(rb"; sw-id=([0-9A-Za-z_.-]{1,64})(?=[;\r])")
+# Up to where the next parameter begins, or the line ends.
+_ID: Final = re.compile(media.ID.encode() + rb"(?=[;\r])")
 
 
 class Heads:

@@ -26,8 +26,10 @@ ARROW = "application/vnd.apache.arrow.stream"
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
 _PARAMETER = re.compile(rf'\s*;\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))?)?\s*')
-# On a hop the id is the one part of a Content-Type that differs from request to request.
-_ID = re.compile(r"; sw-id=([0-9A-Za-z_.-]{1,64})(?=;|$)")
+# On a hop the id is the one part of a Content-Type that differs from request to request; so it stands
+# there, where it needs no quotes.
+ID = r"; sw-id=([0-9A-Za-z_.-]{1,64})"
+_ID = re.compile(rf"{ID}(?=;|$)")
 ANY_ID = "_"
 _ESCAPE = re.compile(r"\\(.)")
 

@@ -74,19 +74,26 @@ class Stage:
 
         """
         try:
-            bare, passed = media.apart(content_type)
-            given = context.request_id if passed is None else passed
-            found = None
-            if valid_id(given):
-                found = self.at_once(body, bare, accept, given, passed=passed is not None)
-            if found is not None:
-                context.request_id = given
-                return found
-            return self._answer(body, content_type, accept, context)
+            request = (body, content_type, accept, context)
+            return self._straight(*request) or self._answer(*request)
         except (StageError, Offload):
             raise
         except Exception as error:
             raise failure(error, context) from error
+
+    def _straight(
+        self, body: bytes, content_type: str, accept: str | None, context: Context
+    ) -> tuple[bytes, str] | None:
+        if self._lane is None:
+            return None
+        bare, passed = media.apart(content_type)
+        given = context.request_id if passed is None else passed
+        if not valid_id(given):
+            return None
+        found = self._lane(body, bare, accept, given, passed=passed is not None)
+        if found is not None:
+            context.request_id = given
+        return found
 
     def at_once(
         self, body: bytes, kind: str, accept: str | None, given: str, *, passed: bool
