@@ -12,7 +12,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
 
-from stagewire_local.docker_setup import EngineError
+from stagewire_local.driver import EngineError
 from stagewire_local.instances import Resources
 
 if TYPE_CHECKING:

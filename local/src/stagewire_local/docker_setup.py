@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stagewire_local.driver import EngineError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stagewire_local.driver import Driver
     from stagewire_local.limits import Limits
     from stagewire_local.ports import Ports
-
-
-class EngineError(Exception):
-    """No Docker Engine can be used; the message says what was tried and what to do."""
 
 
 def opened(

@@ -23,15 +23,19 @@ class StartError(Exception):
     """A container could not be started; the message says why, for a FailureReason."""
 
 
+class EngineError(Exception):
+    """No Docker Engine can be used; the message says what was tried and what to do."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
     """What a container is made from: the part of a ContainerDefinition that hosting needs.
 
     `model_data` is a local model.tar.gz, `model_url` where it is to come from and `model_form` what
-    is there; `instance` groups the containers that share a host, and `siblings` are the hostnames of all of them in order, its own among them (none: it is alone).
-    `instance_type` is the platform's, for drivers that can limit cpu and memory; `memory_mb` is a
-    serverless variant's, which has none. `start_seconds` is how long it may take to pass its ping,
-    if not as long as any.
+    is there. `instance` groups the containers that share a host, and `siblings` are the hostnames
+    of all of them in order, its own included; empty when it is alone. `instance_type` is the
+    platform's, for drivers that can limit CPU and memory; a serverless variant has `memory_mb`
+    instead. `start_seconds` is how long it may take to pass its ping, None for the usual time.
     """
 
     hostname: str

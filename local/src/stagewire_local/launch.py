@@ -17,8 +17,8 @@ import click
 from stagewire_local import report
 from stagewire_local.bounded import Bounded
 from stagewire_local.chain import HopAccept
-from stagewire_local.docker_setup import EngineError
 from stagewire_local.door import DRAIN_SECONDS, Door, PortTakenError, listen
+from stagewire_local.driver import EngineError
 from stagewire_local.faults import ControlFault
 from stagewire_local.limits import Limits
 from stagewire_local.state import Claim

@@ -10,7 +10,7 @@ from stagewire.errors import Busy, TooLarge
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from stagewire.front import Receive
+    from stagewire.asgi import Receive
     from stagewire.headers import Headers
 
 

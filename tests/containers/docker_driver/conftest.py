@@ -12,8 +12,8 @@ import pytest
 
 from stagewire_local.client import Client
 from stagewire_local.docker_engine import connected, sweep
-from stagewire_local.docker_setup import EngineError, opened
-from stagewire_local.driver import ContainerSpec
+from stagewire_local.docker_setup import opened
+from stagewire_local.driver import ContainerSpec, EngineError
 from stagewire_local.health import Health
 from stagewire_local.image import BIND_TO_PORT
 from stagewire_local.limits import Limits

@@ -16,8 +16,8 @@ import pytest
 from stagewire_local.chain import Chain, Hop, Invocation
 from stagewire_local.client import Client, LostError
 from stagewire_local.docker_engine import sweep
-from stagewire_local.docker_setup import EngineError, opened
-from stagewire_local.driver import ContainerSpec, StartError
+from stagewire_local.docker_setup import opened
+from stagewire_local.driver import ContainerSpec, EngineError, StartError
 from stagewire_local.errors import Origin
 from stagewire_local.health import Health
 from stagewire_local.host import Host

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from stagewire.errors import BadRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from featurizer.planned import Planned
     from stagewire.errors import RowError
+    from stagewire.schema import Schema
     from stagewire.table import Table
 
     Floats = NDArray[np.float64]
@@ -32,6 +32,23 @@ ALONE = 32
 
 class Unequal(Exception):
     """A row for which the plan and scikit-learn differ; the text names it."""
+
+
+class Both(Protocol):
+    """A plan in its two forms: for tables, and for few rows of Python's own numbers."""
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that it takes."""
+        ...
+
+    def __call__(self, data: Table) -> Floats:
+        """Return the features, shape (rows, features)."""
+        ...
+
+    def few(self, rows: Sequence[Sequence[Any]]) -> list[float] | None:
+        """Return the features of rows of cells, one row after another; None where it has none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +81,19 @@ def prove(plan: Compute, reference: Compute, data: Table, *, alone: int = ALONE)
     return Proof(data.rows, refused, digest.hexdigest())
 
 
-def prove_few(planned: Planned, data: Table) -> None:
+def prove_few(plan: Both, data: Table) -> None:
     """Compare the plan on Python's numbers, row by row, with the plan on arrays.
 
     Raises:
         Unequal: a row differs in a bit of a feature, or one that the plan refuses is answered.
 
     """
-    cells = zip(*(data[name].tolist() for name in planned.schema.names), strict=True)
+    cells = zip(*(data[name].tolist() for name in plan.schema.names), strict=True)
     with np.errstate(all="ignore"):
-        good, features = _agreed(planned, planned, data, np.arange(data.rows))
+        good, features = _agreed(plan, plan, data, np.arange(data.rows))
     expected = dict(zip(good.tolist(), features, strict=True))
     for number, row in enumerate(cells):
-        found = planned.few([row])
+        found = plan.few([row])
         if found is None:
             continue
         if number not in expected:
