@@ -168,7 +168,7 @@ def test_a_failed_update_leaves_what_served(box, program):
     program.run(box, "delete", "kept")
 
     assert failed.returncode == 1
-    assert "was not updated and serves what it served" in failed.stderr
+    assert "was not updated; it still serves the old content" in failed.stderr
     assert "(exited with code 3)" in failed.stderr
     assert "the code has its last word" in failed.stderr.partition("kept-2/predictor:")[2]
     assert all(1 < each < 30 for each in answers)

@@ -44,7 +44,7 @@ def up(environment, port):
     ("words", "message"),
     [
         (["--serve", "nothing"], "'nothing' is not of the form NAME="),
-        (["--serve", "a_b=x.tar.gz"], "'a_b' is no endpoint name"),
+        (["--serve", "a_b=x.tar.gz"], "'a_b' is not an endpoint name"),
         (["--serve", "a="], "'a=' is not of the form"),
         (["--serve", "a=" + ",".join("x" * 16)], "16 containers; a pipeline has at most 15"),
         (["--serve", "a=missing.tar.gz"], "missing.tar.gz does not exist"),

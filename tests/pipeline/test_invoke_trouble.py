@@ -25,7 +25,7 @@ BUSY = {
 }
 REFUSED = {
     "one JSON value": (lambda n, b: (200, {"Content-Type": "application/json"}, b"[1]"), FILE, "--accept"),
-    "too few answers": (lambda n, b: (200, CSV, b"1,2,3\n"), FILE.partition("\n")[2], "one request only"),
+    "too few answers": (lambda n, b: (200, CSV, b"1,2,3\n"), FILE.partition("\n")[2], "fits one request"),
     "no telling": (lambda n, b: (200, CSV, b"1\n" * b.count("\n")), FILE, "header=present"),
     "other columns": (
         lambda n, b: named(n, b.replace("kind", "sort") if n else b),
@@ -114,7 +114,7 @@ def test_a_model_that_is_too_slow_for_a_chunk_is_told_of_smaller_ones(invoke):
         ended, _ = invoke(server)
 
     assert ended.exit_code == 1
-    assert "send less at once by --chunk" in ended.stderr.replace("\n", " ")
+    assert "send less at once with --chunk" in ended.stderr.replace("\n", " ")
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -165,6 +165,6 @@ def test_ctrl_c_leaves_whole_answers_and_waits_for_none(tmp_path, environ):
         free.set()  # only now can the request that is out be answered
 
     assert process.returncode == 1
-    assert "the answers to the first" in told
+    assert "the complete answers to the first" in told
     assert "Traceback" not in told
     assert named(0, FILE)[2].decode().startswith(out.read_text())

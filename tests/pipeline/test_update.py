@@ -137,7 +137,7 @@ def test_a_failed_update_leaves_what_stood(here, aws, wish, out):
     before = (out / NAME).read_text()
     maker = Steered(here, "rolls back").updating("chain")
 
-    with pytest.raises(FailedError, match="serves what it served"):
+    with pytest.raises(FailedError, match="still serves the old content"):
         deploy(replace(wish, instance_count=2, update=True), here, maker, print)
 
     assert (out / NAME).read_text() == before

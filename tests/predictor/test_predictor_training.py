@@ -124,7 +124,10 @@ def test_names_that_xgboost_refuses(tmp_path):
         ({"eta": "fast"}, "eta has the value 'fast'"),
         ({"objective": "reg:nosuch"}, "XGBoost refuses.*reg:nosuch"),
         ({"task": "clustering"}, "task has the value 'clustering'"),
-        ({"task": "regression", "objective": "multi:softmax"}, "is no regression"),
+        (
+            {"task": "regression", "objective": "multi:softmax"},
+            "does not fit the task 'regression'",
+        ),
         ({"objective": "binary:logistic"}, "takes 2 classes, the label has"),
     ],
 )

@@ -106,7 +106,7 @@ def test_an_artifact_of_another_stage_is_refused(artifact):
     """A predictor's archive in the featurizer's place is the commonest mix-up."""
     model, found = artifact
 
-    with pytest.raises(ArtifactError, match="of the stage 'stub', and this is 'other'"):
+    with pytest.raises(ArtifactError, match="of the stage 'stub', but this stage is 'other'"):
         manifest.check(found, model, stage="other", pinned=(), skew=False)
 
 
@@ -205,7 +205,7 @@ def test_a_users_program_takes_the_schemas_of_its_manifest(artifact, tmp_path, h
     stage = loading.load("stub", Settings(base=tmp_path, hop=hop))
 
     assert (stage.input, stage.output, stage.hop_dtype) == (found.input, found.output, dtype)
-    with pytest.raises(ArtifactError, match="this is 'other'"):
+    with pytest.raises(ArtifactError, match="this stage is 'other'"):
         loading.load("other", Settings(base=tmp_path))
 
 

@@ -72,7 +72,9 @@ def save(job: Job, transformer: Any, columns: Columns) -> None:
 def featurize(channel: Channel, path: Path, model: Featurizer, columns: Columns) -> None:
     """Write a channel's features, exactly those of serving, and its label's text last."""
     if columns.label in model.output.names:
-        raise TrainingError(f"the label {columns.label!r} is called as a feature is: rename it")
+        raise TrainingError(
+            f"the label {columns.label!r} has the same name as a feature: rename it"
+        )
     features = model(channel.table(columns.schema))
     label = channel.texts(columns.label)
     write_csv(path, (*model.output.names, columns.label), (*features.T, label))

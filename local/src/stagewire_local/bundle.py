@@ -76,7 +76,7 @@ def split(text: str, *, form: str) -> tuple[str, list[str]]:
         message = f"'{text}' is not of the form {form}"
         raise BundleError(message)
     if not NAME.fullmatch(name):
-        message = f"'{name}' is no endpoint name: letters, digits and inner hyphens, at most 63"
+        message = f"'{name}' is not an endpoint name: letters, digits and inner hyphens, at most 63"
         raise BundleError(message)
     if len(parts) > MOST:
         message = f"'{name}' has {len(parts)} containers; a pipeline has at most {MOST}"

@@ -42,32 +42,32 @@ def local(context: click.Context) -> None:
     "--connect",
     multiple=True,
     metavar="NAME=URL,URL",
-    help="Create it from containers that run already.",
+    help="Create this endpoint from containers that run already.",
 )
 @PORT
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; with --connect only.",
+    help="Address to listen on; others than this only with --connect.",
 )
 @click.option("--detach", is_flag=True, help="Run in the background.")
 @click.option(
-    "--env", "pairs", multiple=True, metavar="KEY=VALUE", help="Environment of every container."
+    "--env", "pairs", multiple=True, metavar="KEY=VALUE", help="Set this in every container."
 )
 @click.option(
     "--hop-accept",
     type=click.Choice(["absent", "*/*", "application/json"]),
     default="absent",
     show_default=True,
-    help="The Accept that all containers but the last get.",
+    help="Accept header that all containers but the last get.",
 )
 @click.option(
     "--start-seconds",
     type=click.FloatRange(1, 3600),
     default=480.0,
     show_default=True,
-    help="How long a container may take to pass /ping.",
+    help="Time a container may take to pass /ping.",
 )
 @click.option(
     "--driver",
@@ -80,7 +80,7 @@ def local(context: click.Context) -> None:
     "--region",
     default="us-east-1",
     show_default=True,
-    help="Region of the box: in ARNs and errors, and what `local run` and `local env` set.",
+    help="AWS region to stand for: in ARNs, errors and the environment of `local run`.",
 )
 @click.option("--log", hidden=True)  # for the process that --detach starts
 @click.pass_context
@@ -99,7 +99,7 @@ def up(  # noqa: PLR0913 -- click passes one argument an option
     driver: str,
     log: str | None,
 ) -> None:
-    """Start the door, and an endpoint for each --serve and --connect."""
+    """Start the door, SageMaker on this machine, and endpoints for --serve and --connect."""
     # `stagewire --help` loads this module and needs neither httptools nor uvicorn.
     from stagewire_local import launch
 
@@ -137,10 +137,10 @@ def down(context: click.Context, *, port: int) -> None:
 
 @local.command()
 @PORT
-@click.option("--json", "as_json", is_flag=True, help="Print what the door tells, as JSON.")
-@click.option("--once", is_flag=True, help="Print the table once, in a terminal too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
+@click.option("--once", is_flag=True, help="Print the table once, even in a terminal.")
 def status(*, port: int, as_json: bool, once: bool) -> None:
-    """Show endpoints, containers, ports, health, requests and errors; live in a terminal."""
+    """Show endpoints and containers, their health and requests; live in a terminal."""
     from stagewire_local import report, table
 
     if as_json:
@@ -153,14 +153,14 @@ def status(*, port: int, as_json: bool, once: bool) -> None:
 
 @local.command()
 @click.argument("endpoint")
-@click.option("--container", help="Only this container's lines, by its hostname.")
-@click.option("-n", "--lines", type=click.IntRange(0), help="So many of the last lines.")
-@click.option("-f", "--follow", is_flag=True, help="Print what comes, too, until Ctrl-C.")
+@click.option("--container", help="Only the lines of the container with this hostname.")
+@click.option("-n", "--lines", type=click.IntRange(0), help="At most this many lines.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new lines until Ctrl-C.")
 @PORT
 def logs(
     *, endpoint: str, container: str | None, lines: int | None, follow: bool, port: int
 ) -> None:
-    """Print the last lines (at most 200) that each container of an endpoint wrote."""
+    """Print the last lines (at most 200) of an endpoint's containers."""
     from stagewire_local import written
 
     written.show(port, endpoint=endpoint, container=container, last=lines, follow=follow)
@@ -171,7 +171,7 @@ def logs(
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD")
 @click.pass_context
 def run(context: click.Context, *, port: int, words: tuple[str, ...]) -> None:
-    """Run any program against this machine instead of AWS."""
+    """Run a program against this machine instead of AWS."""
     from stagewire_local.program import merged
 
     environ = environment(context)
@@ -187,7 +187,7 @@ def run(context: click.Context, *, port: int, words: tuple[str, ...]) -> None:
 @PORT
 @click.pass_context
 def env(context: click.Context, *, port: int) -> None:
-    """Print the same for a shell: eval "$(stagewire local env)"."""
+    """Print the environment of `run`: eval "$(stagewire local env)"."""
     for key, value in needed(environment(context), port=port).items():
         click.echo(f"unset {key}" if value is None else f"export {key}={shlex.quote(value)}")
 

@@ -114,7 +114,7 @@ def background(plan: Launch, *, arguments: Sequence[str]) -> None:
                 start_new_session=True,
             )
     except OSError as error:
-        message = f"cannot write {path} ({error.strerror}); set STAGEWIRE_HOME to a folder"
+        message = f"cannot write {path} ({error.strerror}); set STAGEWIRE_HOME to a folder that can be written"
         raise click.ClickException(message) from error
     while not ready(plan, process.pid):
         if process.poll() is not None:

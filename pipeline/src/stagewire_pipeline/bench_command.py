@@ -24,7 +24,7 @@ def numbers(_context: click.Context, _option: click.Parameter, value: str) -> tu
     """Read whole numbers between commas. Raises BadParameter."""
     found = [text.strip() for text in value.split(",")]
     if not all(text.isdecimal() and int(text) for text in found):
-        raise click.BadParameter(f"{value!r} is not numbers from 1 on, as 1,10,100")
+        raise click.BadParameter(f"{value!r} is not a list of numbers from 1 on, such as 1,10,100")
     return tuple(map(int, found))
 
 
@@ -36,27 +36,27 @@ def numbers(_context: click.Context, _option: click.Parameter, value: str) -> tu
     default="1,10,100,1000",
     show_default=True,
     callback=numbers,
-    help="Rows in a request; each number in turn.",
+    help="Rows per request; each number in turn.",
 )
 @click.option(
     "--clients",
     default="1,8,64",
     show_default=True,
     callback=numbers,
-    help="Clients at once; each number in turn.",
+    help="Concurrent clients; each number in turn.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(0.1, MOST_SECONDS),
     default=3.0,
     show_default=True,
-    help="For each number of rows and clients.",
+    help="Duration of each measurement.",
 )
 @options.ENDPOINT_URL
 @options.LOCAL
 @options.DOOR
-@click.option("--content-type", help="By the file's suffix unless given.")
-@click.option("--accept", help="Content type of the answers; the endpoint's choice unless given.")
+@click.option("--content-type", help="Content type of FILE; default: by its suffix.")
+@click.option("--accept", help="Content type of the answers; default: the endpoint decides.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.pass_context
 def bench(  # noqa: PLR0913 (click passes one argument an option)
@@ -74,9 +74,9 @@ def bench(  # noqa: PLR0913 (click passes one argument an option)
     accept: str | None,
     as_json: bool,
 ) -> None:
-    """Measure latency and throughput of an endpoint with the rows of FILE.
+    """Measure an endpoint's latency and throughput with FILE's rows.
 
-    URL is a stage's or a door's /invocations; NAME an endpoint, called where boto3 would call it.
+    URL is any /invocations, of a stage or an endpoint. NAME is an endpoint, called where boto3 would.
     """
     from stagewire_pipeline import benching
 

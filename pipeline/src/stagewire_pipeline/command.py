@@ -44,19 +44,32 @@ def environment(context: click.Context) -> Mapping[str, str]:
 
 @main.command()
 @options.DATA
-@click.option("--label", metavar="NAME", help="Column to predict; the last one unless given.")
+@click.option("--label", metavar="NAME", help="Column to predict; default: the last one.")
 @options.OUT
-@click.option("--numeric", callback=options.names, metavar="A,B", help="Columns of numbers.")
-@click.option("--categorical", callback=options.names, metavar="C,D", help="Columns of words.")
-@click.option("--task", type=click.Choice(["regression", "classification"]), help="Inferred.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of split and training.")
+@click.option(
+    "--numeric", callback=options.names, metavar="A,B", help="Numeric columns; default: inferred."
+)
+@click.option(
+    "--categorical",
+    callback=options.names,
+    metavar="C,D",
+    help="Categorical columns; default: inferred.",
+)
+@click.option(
+    "--task",
+    type=click.Choice(["regression", "classification"]),
+    help="Default: inferred from the label.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of the split and of the training."
+)
 @click.option(
     "--set",
     "extra",
     multiple=True,
     callback=options.settings,
     metavar="STAGE.KEY=VALUE",
-    help="Hyperparameter of one stage, as predictor.max_depth=6.",
+    help="Hyperparameter of one stage, for example predictor.max_depth=6.",
 )
 @options.FORCE
 @click.pass_context
@@ -73,7 +86,7 @@ def train(  # noqa: PLR0913 (click passes one argument an option)
     extra: dict[str, dict[str, str]],
     force: bool,
 ) -> None:
-    """Train both stages on one CSV file and score rows held out."""
+    """Train both stages on one CSV file and score the held-out rows."""
     from stagewire_pipeline import demo, training
 
     plan = training.Plan(
@@ -96,7 +109,7 @@ def train(  # noqa: PLR0913 (click passes one argument an option)
 @options.OUT
 @click.pass_context
 def package(context: click.Context, *, out: Path) -> None:
-    """Make the two artifacts, each with its manifest."""
+    """Make the two artifacts (model.tar.gz), each with its manifest."""
     from stagewire_pipeline import packaging
 
     console = Console()
@@ -108,7 +121,11 @@ def package(context: click.Context, *, out: Path) -> None:
 @main.command()
 @options.DATA
 @options.OUT
-@click.option("--port", type=options.PORT, help=f"Any free one; {options.DOOR_PORT} with --keep.")
+@click.option(
+    "--port",
+    type=options.PORT,
+    help=f"Port to serve on; default: any free one, {options.DOOR_PORT} with --keep.",
+)
 @click.option("--keep", is_flag=True, help="Leave it running until Ctrl-C.")
 @options.FORCE
 @click.pass_context
@@ -121,7 +138,7 @@ def demo(  # noqa: PLR0913 (click passes one argument an option)
     keep: bool,
     force: bool,
 ) -> None:
-    """Train if needed, package, serve here, score held-out rows, stop."""
+    """Train if needed, package, serve, score held-out rows, stop."""
     from stagewire_pipeline import demo as story
     from stagewire_pipeline.training import Plan
 
@@ -140,7 +157,7 @@ def demo(  # noqa: PLR0913 (click passes one argument an option)
 
 @main.group()
 def images() -> None:
-    """The rooms' images."""
+    """Build the Docker images."""
 
 
 @images.command()

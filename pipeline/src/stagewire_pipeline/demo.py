@@ -52,7 +52,9 @@ def data() -> Path:
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         looked = ", ".join(str(place) for place in places)
-        raise DataError(f"the abalone data is not here (looked for {looked}); name a CSV by --data")
+        raise DataError(
+            f"the abalone data is not here (looked for {looked}); name a CSV file with --data"
+        )
     return found
 
 

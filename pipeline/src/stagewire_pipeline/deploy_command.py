@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -16,44 +17,48 @@ if TYPE_CHECKING:
     from stagewire_pipeline.apply import Aws
     from stagewire_pipeline.making import Maker
 
-IMAGES = click.option(
+IMAGES = partial(
+    click.option,
     "--image",
     "images",
     multiple=True,
     callback=options.pairs,
     metavar="STAGE=NAME",
-    help="A stage's image; the pushed one, or stagewire/STAGE:latest, unless given.",
 )
 CLIENT = click.option(
     "--client",
     "client",
     type=click.Choice(["sagemaker", "boto3"]),
-    help="The SageMaker SDK's PipelineModel, or plain boto3; the SDK where it is installed.",
+    help="Deploy with the SDK's PipelineModel or plain boto3; default: the SDK if it is installed.",
 )
 
 
 @click.command()
-@click.option("--name", default="stagewire", show_default=True, help="The endpoint's.")
+@click.option("--name", default="stagewire", show_default=True, help="Name of the endpoint.")
 @options.OUT
 @click.option(
     "--instance-type",
     default=INSTANCE_TYPE,
     show_default=True,
-    help="What each instance is; every one runs all containers of the chain.",
+    help="Type of the instances; each runs all containers of the chain.",
 )
 @click.option(
     "--instance-count",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="How many instances serve the endpoint.",
+    help="Number of instances.",
 )
-@click.option("--bucket", help="For the artifacts; sagemaker-REGION-ACCOUNT unless given.")
-@click.option("--role", metavar="ARN", help="What SageMaker acts as; the caller's unless given.")
-@IMAGES
+@click.option("--bucket", help="Bucket for the artifacts; default: sagemaker-REGION-ACCOUNT.")
+@click.option(
+    "--role", metavar="ARN", help="Role that SageMaker assumes; default: the caller's own."
+)
+@IMAGES(help="Image of a stage; default: the pushed one.")
 @CLIENT
-@click.option("--update", is_flag=True, help="Turn a standing endpoint over to this content.")
-@click.option("--wait/--no-wait", default=True, help="Until it is in service.")
+@click.option("--update", is_flag=True, help="Update the endpoint if it exists.")
+@click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Wait until it is in service."
+)
 @click.pass_context
 def deploy(  # noqa: PLR0913 (click passes one argument an option)
     context: click.Context,
@@ -69,7 +74,7 @@ def deploy(  # noqa: PLR0913 (click passes one argument an option)
     update: bool,
     wait: bool,
 ) -> None:
-    """Bring the packaged pipeline up as an endpoint, on AWS or on this machine."""
+    """Deploy the packaged pipeline as an endpoint, on AWS or locally."""
     from stagewire_pipeline import deploying
 
     wish = deploying.Wish(
@@ -95,7 +100,7 @@ def deploy(  # noqa: PLR0913 (click passes one argument an option)
 @options.OUT
 @click.pass_context
 def delete(context: click.Context, *, name: str, out: Path) -> None:
-    """Delete what deploy made for the endpoint NAME, and nothing else."""
+    """Delete exactly what `deploy` made for the endpoint NAME."""
     from stagewire_pipeline import deleting
 
     with show_deploy.steps(Console()) as say:
@@ -104,10 +109,10 @@ def delete(context: click.Context, *, name: str, out: Path) -> None:
 
 @click.command()
 @options.OUT
-@IMAGES
+@IMAGES(help="Local image of a stage; default: stagewire/STAGE:latest.")
 @click.pass_context
 def push(context: click.Context, *, out: Path, images: dict[str, str]) -> None:
-    """Bring the stages' images to ECR, tagged by their content."""
+    """Push the stages' images to ECR, tagged by their content."""
     from stagewire_pipeline import preflight
     from stagewire_pipeline import push as pushing
 

@@ -78,7 +78,7 @@ def deploy(wish: Wish, aws: Aws, maker: Maker, say: Callable[[str], None]) -> Ou
             return Outcome(old, state, skipped=True)
         if not wish.update:
             raise DeployError(
-                f"the endpoint {wish.name} stands already ({state.status}), with other content; "
+                f"the endpoint {wish.name} exists already ({state.status}), with other content; "
                 f"deploy with --update, or first: stagewire delete {wish.name}"
             )
     entry = make(work, target, old)
@@ -115,7 +115,7 @@ def plan(wish: Wish, archives: Sequence[Archive], aws: Aws, target: Target) -> D
     if role is None:
         raise DeployError(
             "SageMaker needs the ARN of a role that it may act as; name one with --role "
-            "(the credentials here are a user's, so there is no role to take)"
+            "(the credentials here are a user's, so there is no role to use by default)"
         )
     bucket = wish.bucket or default_bucket(target)
     containers = tuple(
@@ -153,7 +153,7 @@ def standing(
             "here; stagewire touches only what it made, so choose another --name"
         )
     if old is not None and not there:
-        say(f"{name} was recorded and is gone; what is left of it goes first")
+        say(f"{name} is gone, though it is recorded; removing what is left of it first")
         deleting.clear(old, aws, ledger, say)
         return None
     return old
@@ -182,7 +182,7 @@ def settle(work: Work, entry: Entry, old: Entry | None) -> Outcome:
     if old is not None and state.config != entry.config:
         fresh = [each for each in entry.made if each not in old.made]
         deleting.remove(fresh, replace(old, made=entry.made), *work.hands)
-        told = f"{entry.name} was not updated and serves what it served"
+        told = f"{entry.name} was not updated; it still serves the old content"
     else:
         told = f"{entry.name} is {state.status}; remove it with: stagewire delete {entry.name}"
     raise FailedError(f"{told}\n{state.reason or 'AWS gives no reason'}", logs)

@@ -150,6 +150,6 @@ def check_free(port: int) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise DoorError(
-                f"port {port} of {HOST} cannot be had ({error.strerror}); "
+                f"port {port} of {HOST} is not available ({error.strerror}); "
                 "choose another one with --port"
             ) from None

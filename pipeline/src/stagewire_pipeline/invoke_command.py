@@ -33,34 +33,38 @@ if TYPE_CHECKING:
 @options.ENDPOINT_URL
 @options.LOCAL
 @options.DOOR
-@click.option("--content-type", help="By the file's suffix unless given; CSV for '-'.")
-@click.option("--accept", help="Content type of the answer; the endpoint's choice unless given.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for the answer.")
+@click.option("--content-type", help="Content type of FILE; default: by its suffix, CSV for stdin.")
+@click.option("--accept", help="Content type of the answer; default: the endpoint decides.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write the answer to; default: stdout.",
+)
 @click.option(
     "--bad-rows",
     type=click.Choice(["fail", "null", "drop"]),
-    help="What becomes of rows that break the schema; the endpoint's choice unless given.",
+    help="What to do with rows that break the schema; default: the endpoint decides.",
 )
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 256),
     default=streaming.WORKERS,
     show_default=True,
-    help="Requests at once, where FILE is more than one.",
+    help="Concurrent requests, if FILE is sent as several.",
 )
 @click.option(
     "--chunk",
     type=click.IntRange(1, BODY_BYTES),
     default=streaming.CHUNK_BYTES,
     show_default=True,
-    help="Bytes a request, for CSV and JSON Lines.",
+    help="Bytes per request, for CSV and JSON Lines.",
 )
 @click.option(
     "--tries",
     type=click.IntRange(1, 100),
     default=streaming.TRIES,
     show_default=True,
-    help="Of each request, while the endpoint is busy or away.",
+    help="Attempts per request while the endpoint is busy or unreachable.",
 )
 @click.pass_context
 def invoke(  # noqa: PLR0913 (click passes one argument an option)
@@ -79,7 +83,7 @@ def invoke(  # noqa: PLR0913 (click passes one argument an option)
     chunk: int,
     tries: int,
 ) -> None:
-    """Send FILE (- is stdin) to the endpoint NAME, print what it answers.
+    """Send FILE (- is stdin) to the endpoint NAME and print the answer.
 
     CSV and JSON Lines of more than --chunk bytes are cut between rows and sent as several requests;
     the answers are written as one.

@@ -105,7 +105,7 @@ def joined(sent: Sent, shape: Shape, chunk: Chunk, answer: Answer) -> bytes:
     if not sent.drop and not rows <= found <= rows + chunk.blanks:
         raise EndpointError(
             f"{rows:,} rows were sent and {found:,} answers came back; if the endpoint drops bad "
-            "rows, say --bad-rows drop; if it does not answer row by row, it takes one request only"
+            "rows, add --bad-rows drop; if it does not answer row by row, send a file that fits one request"
         )
     body = closed(answer.body)
     return body[len(shape.title) :] if chunk.record else body

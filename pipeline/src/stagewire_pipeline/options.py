@@ -17,24 +17,24 @@ OUT = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default="build",
     show_default=True,
-    help="Folder for all that is made.",
+    help="Folder for everything that is made.",
 )
 DATA = click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="Rows with a header and a label; the abalone data unless given.",
+    help="CSV file with a header and a label column; default: the abalone data.",
 )
 DOOR_PORT = 8080
 PORT = click.IntRange(1, 65535)
 ENDPOINT_URL = click.option(
-    "--endpoint-url", metavar="URL", help="Else the environment's, else AWS itself."
+    "--endpoint-url", metavar="URL", help="Where to call; default: the environment's URL, else AWS."
 )
 LOCAL = click.option(
-    "--local", "here", is_flag=True, help=f"The door on this machine, port {DOOR_PORT}."
+    "--local", "here", is_flag=True, help=f"Call SageMaker on this machine, at port {DOOR_PORT}."
 )
-DOOR = click.option("--port", type=PORT, help="The door on this machine, at this port.")
-FORCE = click.option("--force", is_flag=True, help="Train even when nothing changed.")
+DOOR = click.option("--port", type=PORT, help="Call SageMaker on this machine, at this port.")
+FORCE = click.option("--force", is_flag=True, help="Train even if nothing has changed.")
 
 
 def door(

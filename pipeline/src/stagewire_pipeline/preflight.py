@@ -64,7 +64,7 @@ def archives(out: Path) -> tuple[Archive, ...]:
         if wrong:
             raise DeployError(
                 f"the output of {first.stage} is not the input of {second.stage}: {wrong}; "
-                f"package both anew: stagewire package --out {out}"
+                f"package both again: stagewire package --out {out}"
             )
     pairs = zip(STAGES, paths, strict=True)
     return tuple(Archive(stage, path, manifest.digest(path)) for stage, path in pairs)
@@ -123,7 +123,7 @@ def role(text: str) -> None:
     """
     if not ROLE.fullmatch(text):
         raise DeployError(
-            f"{text!r} is not the ARN of an IAM role, as arn:aws:iam::123456789012:role/SageMaker"
+            f"{text!r} is not the ARN of an IAM role, such as arn:aws:iam::123456789012:role/SageMaker"
         )
 
 
@@ -135,7 +135,7 @@ def instance_type(text: str) -> None:
 
     """
     if not INSTANCE.fullmatch(text):
-        raise DeployError(f"{text!r} is not an instance type of SageMaker, as ml.m5.large")
+        raise DeployError(f"{text!r} is not an instance type of SageMaker, such as ml.m5.large")
 
 
 def bucket(text: str) -> None:

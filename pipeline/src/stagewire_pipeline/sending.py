@@ -105,7 +105,7 @@ class Sender:
             return EndpointError(f"{where}: {error}")
         found = error.refusal
         if not found.rows:
-            hint = "; send less at once by --chunk" if TIMED_OUT in found.message else ""
+            hint = "; send less at once with --chunk" if TIMED_OUT in found.message else ""
             return RefusalError(replace(found, message=f"{where}: {found.message}{hint}"))
         header = self._header(chunk, found)
         rows = tuple(self._row(chunk, row, header=header) for row in found.rows)

@@ -56,7 +56,9 @@ def progress(console: Console) -> Generator[Callable[[Line], None]]:
 def outcome(console: Console, found: Outcome) -> None:
     """Say what training came to."""
     if found.skipped:
-        console.print("Nothing changed since the last training; it stands (--force trains anew).")
+        console.print(
+            "Nothing changed since the last training, which is kept (--force trains again)."
+        )
     if not found.score:
         console.print("The predictor reported no score of the held-out rows.")
         return

@@ -68,7 +68,7 @@ def steps(console: Console) -> Generator[Callable[[str], None]]:
 def deployed(console: Console, found: Outcome, out: Path) -> None:
     """Say what stands, and how to call it."""
     entry, state = found.entry, found.state
-    how = "stands as it was" if found.skipped else f"is {state.status}"
+    how = "is unchanged" if found.skipped else f"is {state.status}"
     console.print(Text(f"The endpoint {entry.name} {how} (model {entry.version})."), soft_wrap=True)
     if state.status != "InService":
         return

@@ -66,5 +66,5 @@ def whole(console: Console, done: Done, *, seconds: float) -> None:
 def partial(console: Console, done: Done, name: str) -> None:
     """Say what was written before it came to an end; nothing where nothing was."""
     if done.written:
-        told = f"{name} has the answers to the first {done.rows:,} rows, whole, and no others."
+        told = f"{name} has the complete answers to the first {done.rows:,} rows, and no others."
         console.print(Text(told), soft_wrap=True)

@@ -50,7 +50,9 @@ def find(model_dir: Path) -> Path:
         if found:
             names = [path.name for path in found]
             raise ArtifactError(f"{model_dir} holds several models, {names}: keep one as {NAME}")
-    raise ArtifactError(f"{model_dir} holds no XGBoost model: save_model({NAME!r}) it there")
+    raise ArtifactError(
+        f"{model_dir} holds no XGBoost model: put one there with save_model({NAME!r})"
+    )
 
 
 def load(path: Path) -> xgb.Booster:

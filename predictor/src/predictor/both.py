@@ -77,7 +77,7 @@ class Both:
         try:
             _ = self.engine.booster
         except Exception:  # noqa: BLE001 (the plan serves all sizes; the log says what is wrong)
-            _log.exception("XGBoost cannot be loaded; the plan goes on alone")
+            _log.exception("XGBoost cannot be loaded; the plan serves all requests")
             return
         width = len(self.plan.signature.names)
         self.rows = max(FLOOR, crossover(self.plan, self.engine, width, clock=self.clock))

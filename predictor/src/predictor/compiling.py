@@ -50,7 +50,9 @@ def make(booster: xgb.Booster, signature: Signature) -> Plan:
     model = json.loads(booster.save_raw("json"))
     boosted = model["learner"]["gradient_booster"]
     if boosted["name"] != "gbtree":
-        raise Unplanned(f"the booster {boosted['name']}: its trees are weighed, which XGBoost does")
+        raise Unplanned(
+            f"the booster {boosted['name']}: only XGBoost itself applies its trees' weights"
+        )
     base = _base(model, len(signature.names))
     return Plan(read(boosted["model"], base, signature.iterations), signature)
 

@@ -36,7 +36,7 @@ class Plan:
     def __init__(self, trees: Trees, signature: Signature) -> None:
         if signature.objective not in LINKS:
             raise Unplanned(
-                f"the objective {signature.objective}: its arithmetic is not rebuilt here"
+                f"the objective {signature.objective}: a plan does not have its arithmetic"
             )
         self.trees = trees
         self.signature = signature

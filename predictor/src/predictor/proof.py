@@ -118,7 +118,9 @@ def _link(plan: Plan, engine: Engine, width: int) -> int:
     margins = engine.booster.predict(data, iteration_range=span, output_margin=True)
     expected = engine.booster.predict(data, iteration_range=span)
     if plan.link(margins.reshape(-1, groups)).tobytes() != expected.tobytes():
-        raise Unplanned(f"{plan.signature.objective} makes other numbers of margins than XGBoost")
+        raise Unplanned(
+            f"the plan turns margins into other numbers than XGBoost does for {plan.signature.objective}"
+        )
     return MARGINS
 
 

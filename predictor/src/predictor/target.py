@@ -72,7 +72,7 @@ def choose(asked: Hyperparameters, objective: str | None, channel: Channel) -> T
     implied = _implied(objective, numeric=numeric)
     task = asked.choice("task", TASKS, implied)
     if objective and task != implied:
-        raise TrainingError(f"the objective {objective!r} is no {task}, which the task asks for")
+        raise TrainingError(f"the objective {objective!r} does not fit the task {task!r}")
     if task == TASKS[0]:
         if not numeric:
             raise TrainingError(f"the label {label!r} is text: its task is classification")

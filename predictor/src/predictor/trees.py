@@ -65,7 +65,7 @@ def read(model: Mapping[str, Any], base: NDArray[np.float32], iterations: tuple[
 
     """
     if "gbtree_model_param" not in model:
-        raise Unplanned("dart: dropped trees are weighed anew, which XGBoost does itself")
+        raise Unplanned("dart: only XGBoost itself applies the weights of dropped trees")
     first, last = _span(model["iteration_indptr"], iterations)
     groups = model["tree_info"][first:last]
     ordered = sorted(range(first, last), key=lambda tree: groups[tree - first])

@@ -53,7 +53,7 @@ class Answer:
         seen: set[str] = set()
         for column in columns:
             if column.name in seen:
-                msg = f"the input column {column.name!r} is called as a column of the answer is; rename it"
+                msg = f"the input column {column.name!r} has the same name as a column of the answer; rename it"
                 raise SchemaMismatch(msg)
             seen.add(column.name)
         return columns

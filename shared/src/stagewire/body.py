@@ -41,9 +41,7 @@ class Share:
         store = self.store
         others = store.held - self.held
         if others and store.held + size > store.limit:
-            msg = (
-                f"requests with {others} bytes are in work already, and {store.limit} are the limit"
-            )
+            msg = f"the server already holds requests of {others} bytes, and {store.limit} bytes are the limit"
             raise Busy(msg)
         self.held += size
         store.held += size

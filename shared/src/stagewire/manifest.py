@@ -147,9 +147,7 @@ def check(
 
     """
     if manifest.stage != stage:
-        msg = (
-            f"{model_dir} holds an artifact of the stage {manifest.stage!r}, and this is {stage!r}"
-        )
+        msg = f"{model_dir} holds an artifact of the stage {manifest.stage!r}, but this stage is {stage!r}"
         raise ArtifactError(msg)
     for name, wanted in manifest.files.items():
         path = model_dir / name
@@ -178,8 +176,8 @@ def tolerate(msg: str, *, skew: bool) -> None:
 
     """
     if not skew:
-        raise ArtifactError(f"{msg} (STAGEWIRE_ALLOW_SKEW=1 serves it all the same)")
-    _log.warning("served in spite of skew: %s", msg)
+        raise ArtifactError(f"{msg} (STAGEWIRE_ALLOW_SKEW=1 serves it anyway)")
+    _log.warning("served despite skew: %s", msg)
 
 
 def _minor(version: str) -> str:

@@ -57,8 +57,8 @@ def test_entries_are_read_only_and_roots_whoever_packed_them(packed):
         ([entry("/x")], "would leave the folder"),
         ([entry("x", kind=tarfile.SYMTYPE, linkname="/etc/passwd")], "is a link or a device"),
         ([entry("x", kind=tarfile.CHRTYPE)], "is a link or a device"),
-        ([entry("x"), entry("x")], "stands in it twice"),
-        ([entry("x"), entry("./x")], "stands in it twice"),
+        ([entry("x"), entry("x")], "is in it twice"),
+        ([entry("x"), entry("./x")], "is in it twice"),
     ],
 )
 def test_what_is_not_a_plain_file_of_the_model_is_refused(packed, entries, reason):

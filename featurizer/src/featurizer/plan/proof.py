@@ -97,7 +97,7 @@ def prove_few(plan: Both, data: Table) -> None:
         if found is None:
             continue
         if number not in expected:
-            raise Unequal(f"row {number}: it is refused among others, and not alone")
+            raise Unequal(f"row {number}: it is refused in a batch, but not alone")
         _check(expected[number][None], np.array([found]), [number])
 
 
@@ -157,11 +157,11 @@ def _attempt(compute: Compute, data: Table) -> tuple[Floats | None, list[RowErro
 
 def _check(wanted: Floats, found: Floats, numbers: list[int]) -> None:
     if wanted.shape != found.shape:
-        raise Unequal(f"{found.shape} features for {wanted.shape} of scikit-learn")
+        raise Unequal(f"features of shape {found.shape}, where scikit-learn gives {wanted.shape}")
     places: Any = np.argwhere(~same(wanted, found))
     if len(places):
         row, feature = places[0]
-        msg = f"row {numbers[row]}, feature {feature}: {found[row, feature]!r} for {wanted[row, feature]!r} of scikit-learn"
+        msg = f"row {numbers[row]}, feature {feature}: {found[row, feature]!r}, where scikit-learn gives {wanted[row, feature]!r}"
         raise Unequal(msg)
 
 
