@@ -1,5 +1,5 @@
 """Writes what an image is made of to build/: a CycloneDX bill of materials, and a list of licences."""
-# ruff: noqa: INP001, T201 -- a program, which prints what it did
+# ruff: noqa: INP001, T201 (a program, which prints what it did)
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def create(url: str, *, image: str) -> None:
         endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 -- nobody checks it
+        aws_secret_access_key="local",  # noqa: S106 (nobody checks it)
     )
     role = "arn:aws:iam::123456789012:role/drill"
     containers = [{"Image": image}] * 2
@@ -187,7 +187,7 @@ def create(url: str, *, image: str) -> None:
     client.close()
 
 
-def drilled(  # noqa: PLR0913 -- what a drill is
+def drilled(  # noqa: PLR0913 (what a drill is)
     box: Box, *, requests: int, clients: int, kills: int, kill: Callable[[], None], deaths: int
 ) -> dict[str, Any]:
     """Send requests while something is killed again and again; return what happened.

@@ -33,8 +33,8 @@ class Processes:
     def kill(self, *, whole: bool) -> None:
         """Kill one process, or both of an instance, that live."""
         alive = [pair for pair in list(self.pairs) if all(map(lives, pair))]
-        pair = random.choice(alive)  # noqa: S311 -- any will do
-        for pid in pair if whole else [random.choice(pair)]:  # noqa: S311 -- any will do
+        pair = random.choice(alive)  # noqa: S311 (any will do)
+        for pid in pair if whole else [random.choice(pair)]:  # noqa: S311 (any will do)
             os.kill(pid, signal.SIGKILL)
 
     def left(self) -> int:
@@ -77,7 +77,7 @@ class Containers:
     def kill(self, *, whole: bool) -> None:
         """Kill one container, or all of an instance."""
         found = self.running()
-        chosen = random.choice(found)  # noqa: S311 -- any will do
+        chosen = random.choice(found)  # noqa: S311 (any will do)
         label = "stagewire.local.instance"
         for each in found:
             same = each.labels[label] == chosen.labels[label] if whole else each == chosen

@@ -44,7 +44,7 @@ async def serve() -> None:
     ending = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ending.set)
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
-    host = os.environ.get("STAGEWIRE_HOST", "0.0.0.0")  # noqa: S104 -- in a container of its own
+    host = os.environ.get("STAGEWIRE_HOST", "0.0.0.0")  # noqa: S104 (in a container of its own)
     server = await loop.create_server(Echo, host, port, backlog=1024)
     print(f"echoes on {server.sockets[0].getsockname()[1]}", flush=True)
     await ending.wait()

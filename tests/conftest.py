@@ -140,7 +140,7 @@ def clients():
                 endpoint_url=url,
                 region_name="us-east-1",
                 aws_access_key_id="none",
-                aws_secret_access_key="none",  # noqa: S106 -- nobody checks it
+                aws_secret_access_key="none",  # noqa: S106 (nobody checks it)
                 config=Config(**config),
             )
         return made[key]

@@ -14,7 +14,8 @@ class Contender:
     """One chain: how a stage of it is started, and what it speaks.
 
     `command` and `environ` may name {python}, {bin}, {stage}, {port}, {model}, {scratch}, two more free
-    ports, {spare} and {other}, and {here}, the contender's own folder in {all}. `environ_of` adds to one stage only. `image` is run by Docker instead.
+    ports, {spare} and {other}, and {here}, the contender's own folder in {all}. `environ_of` adds to one
+    stage only. `image` is run by Docker instead.
     """
 
     name: str

@@ -3,7 +3,7 @@
 `stagewire train` and `stagewire package` come first; then, against AWS or by `stagewire local run --`
 against this machine: `python sdk3.py OUT ROLE`. It deploys, asks, and deletes what it made.
 """
-# ruff: noqa: INP001, T201 -- a program, which prints what it did
+# ruff: noqa: INP001, T201 (a program, which prints what it did)
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_a_plan_needs_no_version_of_scikit_learn(base):
 
 
 def test_a_plan_without_a_manifest_is_not_used(base, tmp_path):
-    """What nobody vouches for is left alone."""
+    """A plan without proof is left alone."""
     for path in (base / "model").iterdir():
         if path.name != manifest.NAME:
             (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -277,14 +277,14 @@ def test_a_model_says_how_it_serves(base, tmp_path):
     planned = model_fn(str(folder)).describe()
     off = unplanned(folder).describe()
     shutil.copy(folder / "preprocess.joblib", tmp_path)
-    unvouched = model_fn(str(tmp_path)).describe()
+    unproven = model_fn(str(tmp_path)).describe()
 
     assert (planned["plan"], planned["one_by_one"]) == ("on", 16)
     assert "number beyond 1.7" in planned["left_to_scikit_learn"]
     assert off == {"plan": "off", "reason": "STAGEWIRE_PLAN=off", "cost": COST}
-    assert unvouched == {
+    assert unproven == {
         "plan": "off",
-        "reason": "there is no manifest to vouch for one",
+        "reason": "there is no manifest that proves one",
         "cost": COST,
     }
 

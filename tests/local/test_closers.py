@@ -111,7 +111,7 @@ async def posted(client, server):
 async def pinged(client, server):
     """Ask for health as every container is asked first, and see the connection end."""
     assert await client.ping(server.address, seconds=20) == 200
-    while len(client.pool):  # noqa: ASYNC110 -- for a moment
+    while len(client.pool):  # noqa: ASYNC110 (for a moment)
         await asyncio.sleep(0.001)
 
 

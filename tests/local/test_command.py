@@ -52,7 +52,7 @@ def up(environment, port):
         (["--connect", "a=ftp://b"], "'ftp://b' is not a container's URL"),
         (["--connect", "a=http://b:x"], "'http://b:x' is not a container's URL"),
         (["--connect", "a=http://b", "--connect", "a=http://c"], "'a' is given twice"),
-        (["--host", "0.0.0.0"], "--host 0.0.0.0 is for --connect only"),  # noqa: S104 -- refused
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 is for --connect only"),  # noqa: S104 (refused)
         (["--port", "0"], "0 is not in the range"),
         (["--env", "novalue"], "'novalue' is not of the form KEY=VALUE"),
         (["--driver", "podman"], "'podman' is not one of"),

@@ -33,7 +33,7 @@ class Bucket:
 
     def download_file(self, _bucket, _key, path):
         """Write the object to a file."""
-        with open(path, "wb") as file:  # noqa: PTH123 -- boto3 takes a string
+        with open(path, "wb") as file:  # noqa: PTH123 (boto3 takes a string)
             file.write(b"data")
 
 
@@ -84,7 +84,7 @@ async def test_a_start_that_is_cancelled_leaves_no_half_unpacked_model(archive, 
     spec = ContainerSpec(hostname="primary", image="stub", model_data=fifo)
 
     starting = asyncio.create_task(driver.start(spec))
-    while not root.exists() or not any(root.iterdir()):  # noqa: ASYNC110 -- told nowhere
+    while not root.exists() or not any(root.iterdir()):  # noqa: ASYNC110 (told nowhere)
         await asyncio.sleep(0.005)
     starting.cancel()
     writer = threading.Thread(target=lambda: fifo.write_bytes(whole.read_bytes()))

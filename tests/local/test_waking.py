@@ -67,7 +67,7 @@ async def hosted(driver, limits):
 async def until(condition):
     """Wait for what is told nowhere."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 -- for a moment
+        while not condition():  # noqa: ASYNC110 (for a moment)
             await asyncio.sleep(0.005)
 
 

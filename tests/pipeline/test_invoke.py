@@ -109,7 +109,7 @@ def test_the_policy_for_bad_rows_goes_on_the_content_type(invoke):
         )
 
     class Noting(Handler):
-        def do_POST(self):  # noqa: N802 -- as http.server calls it
+        def do_POST(self):  # noqa: N802 (as http.server calls it)
             kinds.append(self.headers["Content-Type"])
             super().do_POST()
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from stagewire_pipeline.apply import Aws, Plain
-from stagewire_pipeline.deploying import Wish, deploy
+from stagewire_pipeline.deploying import Spec, deploy
 from stagewire_pipeline.errors import DeployError, FailedError
 from stagewire_pipeline.ledger import NAME
 
@@ -63,9 +63,9 @@ def here(url, aws, environ):
 
 
 @pytest.fixture
-def wish(out):
+def spec(out):
     """An endpoint of the two artifacts."""
-    return Wish(name="chain", out=out, role=ROLE)
+    return Spec(name="chain", out=out, role=ROLE)
 
 
 def made(out):
@@ -82,7 +82,7 @@ def test_one_client_a_service_asks_again_and_again(url, environ):
     assert here.client("sagemaker") is not here.client("s3")
 
 
-def test_a_failed_endpoint_tells_reason_and_last_lines(here, aws, wish, out):
+def test_a_failed_endpoint_tells_reason_and_last_lines(here, aws, spec, out):
     """The platform's reason, and what the blamed container wrote last, nobody else's lines."""
     logs = aws("logs")
     logs.create_log_group(logGroupName=GROUP)
@@ -93,7 +93,7 @@ def test_a_failed_endpoint_tells_reason_and_last_lines(here, aws, wish, out):
         logs.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=[event])
 
     with pytest.raises(FailedError, match="did not pass the ping") as told:
-        deploy(wish, here, Steered(here, "fails"), print)
+        deploy(spec, here, Steered(here, "fails"), print)
 
     assert "stagewire delete chain" in str(told.value)
     assert told.value.logs == {"AllTraffic/i-1/predictor": ("no such file",)}
@@ -102,14 +102,14 @@ def test_a_failed_endpoint_tells_reason_and_last_lines(here, aws, wish, out):
 
 
 @pytest.mark.parametrize("update", [False, True])
-def test_a_failed_endpoint_has_to_go_first(here, aws, wish, out, update):
+def test_a_failed_endpoint_has_to_go_first(here, aws, spec, out, update):
     """The same command again says so before it makes anything: AWS updates no endpoint that Failed."""
     with pytest.raises(FailedError):
-        deploy(wish, here, Steered(here, "fails"), print)
+        deploy(spec, here, Steered(here, "fails"), print)
     before = made(out)
 
     with pytest.raises(DeployError, match="chain is Failed") as told:
-        deploy(replace(wish, instance_count=2, update=update), here, Plain(here), print)
+        deploy(replace(spec, instance_count=2, update=update), here, Plain(here), print)
 
     assert REASON in str(told.value)
     assert "remove it first: stagewire delete chain" in str(told.value)
@@ -117,12 +117,12 @@ def test_a_failed_endpoint_has_to_go_first(here, aws, wish, out, update):
     assert len(aws("sagemaker").list_models()["Models"]) == 1
 
 
-def test_an_update_removes_what_only_the_old_content_needed(here, aws, wish, out):
+def test_an_update_removes_what_only_the_old_content_needed(here, aws, spec, out):
     """After an update the record and the account hold one model and one configuration."""
-    deploy(wish, here, Plain(here), print)
+    deploy(spec, here, Plain(here), print)
     before = made(out)
 
-    deploy(replace(wish, instance_count=2, update=True), here, Steered(here, "serves"), print)
+    deploy(replace(spec, instance_count=2, update=True), here, Steered(here, "serves"), print)
 
     models = [each["ModelName"] for each in aws("sagemaker").list_models()["Models"]]
     assert len(models) == 1
@@ -131,23 +131,23 @@ def test_an_update_removes_what_only_the_old_content_needed(here, aws, wish, out
     assert len(made(out)) == len(before)
 
 
-def test_a_failed_update_leaves_what_stood(here, aws, wish, out):
+def test_a_failed_update_leaves_what_stood(here, aws, spec, out):
     """Rolled back by the platform, the new model goes again and the record is the old one."""
-    deploy(wish, here, Plain(here), print)
+    deploy(spec, here, Plain(here), print)
     before = (out / NAME).read_text()
     maker = Steered(here, "rolls back").updating("chain")
 
     with pytest.raises(FailedError, match="still serves the old content"):
-        deploy(replace(wish, instance_count=2, update=True), here, maker, print)
+        deploy(replace(spec, instance_count=2, update=True), here, maker, print)
 
     assert (out / NAME).read_text() == before
     assert len(aws("sagemaker").list_models()["Models"]) == 1
 
 
-def test_an_update_nobody_awaited_is_found_rolled_back(here, aws, wish):
+def test_an_update_nobody_awaited_is_found_rolled_back(here, aws, spec):
     """The next deploy sees by the configuration in force that the last one did not come through."""
-    deploy(wish, here, Plain(here), print)
-    other = replace(wish, instance_count=2, update=True)
+    deploy(spec, here, Plain(here), print)
+    other = replace(spec, instance_count=2, update=True)
     maker = Steered(here, "rolls back").updating("chain")
     deploy(replace(other, wait=False), here, maker, print)
 
@@ -157,13 +157,13 @@ def test_an_update_nobody_awaited_is_found_rolled_back(here, aws, wish):
     assert len(aws("sagemaker").list_models()["Models"]) == 1
 
 
-def test_updating_through_moto_is_refused_and_undone(here, aws, wish, out):
+def test_updating_through_moto_is_refused_and_undone(here, aws, spec, out):
     """An update that AWS does not take leaves neither a model nor a word in the record."""
-    deploy(wish, here, Plain(here), print)
+    deploy(spec, here, Plain(here), print)
     before = (out / NAME).read_text()
 
     with pytest.raises(DeployError):
-        deploy(replace(wish, instance_count=2, update=True), here, Plain(here), print)
+        deploy(replace(spec, instance_count=2, update=True), here, Plain(here), print)
 
     assert (out / NAME).read_text() == before
     assert len(aws("sagemaker").list_models()["Models"]) == 1

@@ -6,7 +6,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from stagewire.patient import Patient
+from stagewire.keepalive import KeepAlive
 
 pytestmark = pytest.mark.anyio
 
@@ -106,10 +106,10 @@ def wire(clock, may):
         await send({"type": "http.response.body", "body": b""})
 
     config = uvicorn.Config(
-        app, http=Patient, ws="none", timeout_keep_alive=SECONDS, log_config=None
+        app, http=KeepAlive, ws="none", timeout_keep_alive=SECONDS, log_config=None
     )
     config.load()
-    found = Patient(config, ServerState(), {}, _loop=clock)
+    found = KeepAlive(config, ServerState(), {}, _loop=clock)
     found.connection_made(Transport())
     return found
 
@@ -136,7 +136,7 @@ async def test_each_answer_gives_it_that_time_anew(wire, clock):
     armed = []
     for _ in range(20):
         clock.pass_(SECONDS - 1)
-        wire.rest()
+        wire.mark_idle()
         armed.append(len(clock.armed))
         clock.pass_(SECONDS - 1)
         await answered(wire)
@@ -150,12 +150,12 @@ async def test_each_answer_gives_it_that_time_anew(wire, clock):
 
 
 async def test_many_answers_share_a_timer(wire, clock):
-    """It looks again when the last of them has rested for its time, and closes then."""
+    """It looks again when the connection has been idle for that long, and closes then."""
     for _ in range(100):
-        wire.rest()
+        wire.mark_idle()
     started = len(clock.timers)
     clock.pass_(SECONDS - 5)
-    wire.rest()
+    wire.mark_idle()
     clock.pass_(5)
     looked = (wire.transport.closed, len(clock.armed))
     clock.pass_(SECONDS - 5)
@@ -168,7 +168,7 @@ async def test_many_answers_share_a_timer(wire, clock):
 @pytest.mark.parametrize("sent", [REQUEST, REQUEST[:10]], ids=["whole", "begun"])
 async def test_who_waits_for_an_answer_is_not_cut_off(wire, clock, may, sent):
     """However long it takes; afterwards the time begins anew."""
-    wire.rest()
+    wire.mark_idle()
     may.clear()
     wire.data_received(sent)
     clock.pass_(10 * SECONDS)

@@ -101,14 +101,14 @@ async def test_one_larger_body_a_turn_of_the_loop(regressor, served):
     service, _ = served(regressor)
     small, larger = service.inline_bytes, service.inline_bytes + 1
 
-    first = [service.here(size) for size in (small, larger, larger, small)]
+    first = [service.inline(size) for size in (small, larger, larger, small)]
     await asyncio.sleep(0)
-    second = [service.here(size) for size in (larger, larger)]
+    second = [service.inline(size) for size in (larger, larger)]
     await asyncio.sleep(0)
     service.metrics.queued = 1
-    crowded = [service.here(size) for size in (small, larger)]
+    crowded = [service.inline(size) for size in (small, larger)]
     service.metrics.queued = 0
-    too_large = service.here(4 * small + 1)
+    too_large = service.inline(4 * small + 1)
 
     assert (first, second) == ([True, True, False, True], [True, False])
     assert (crowded, too_large) == ([True, False], False)
@@ -118,7 +118,7 @@ async def test_without_small_ones_there_are_no_larger_ones(regressor, served):
     """STAGEWIRE_INLINE_BYTES=0 keeps all work off the loop."""
     service, _ = served(regressor, inline_bytes=0)
 
-    assert not service.here(1)
+    assert not service.inline(1)
 
 
 def test_off_a_loop_all_work_goes_on():

@@ -7,10 +7,11 @@ import os
 import sys
 
 if sys.argv[1:2] == ["serve"]:
-    # Said before NumPy is there: its OpenBLAS would start a thread a CPU, a fifth of the time and
-    # a third of the CPU that a start takes, to multiply matrices that no plan has.
+    # Set before NumPy is imported, and so before anything of stagewire: OpenBLAS would start a thread
+    # a CPU, a fifth of a start's time and a third of its CPU, to multiply matrices that no plan has.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # Imports make what stays: to look for garbage in it took 6 ms. The service does once it is loaded.
+    # What imports create stays, and looking for garbage in it took 6 ms. The service does it once, when
+    # the stage is loaded, and enables it again.
     gc.disable()
 
 from stagewire.main import main

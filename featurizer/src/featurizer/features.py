@@ -51,7 +51,7 @@ def outputs(transformer: Any) -> Schema:
 
 
 def distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """Number names that come again: column `a` with a category `b_c` meets `a_b` with a `c`."""
+    """Number repeated names: column `a` with category `b_c` and `a_b` with `c` both give `a_b_c`."""
     seen: dict[str, int] = {}
     for name in names:
         unused, turn = name, 2

@@ -1,4 +1,4 @@
-"""Reading a joblib file, but not one of another scikit-learn, whose results nobody vouches for."""
+"""Reads a joblib file, unless another scikit-learn wrote it, whose results might differ here."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def inputs(transformer: Any, *, label: str | None = None) -> Schema:
 
     A column is text where a step learned text from it: the categories of an encoder, the filling
     value of an imputer, the vocabulary of a vectorizer. Otherwise it is float64. A named column
-    that a ColumnTransformer only drops is left out: nobody knows its kind and nobody needs it.
+    that a ColumnTransformer only drops is left out: its kind is unknown and not needed.
     """
     names = names_in(transformer)
     texts, unused = text_positions(transformer, names), dropped(transformer, names)

@@ -35,7 +35,7 @@ class Planned:
     schema: Schema
     output: Schema
     load: Callable[[], Featurizer]
-    # Some tens of microseconds a request: a thread would cost more.
+    # A plan takes some tens of microseconds a request; a thread would cost more.
     inline_bytes: int = INLINE_BYTES
 
     @cached_property

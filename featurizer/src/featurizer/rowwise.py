@@ -1,10 +1,10 @@
-"""Which transformers compute each row for itself, so that rows of several requests may stand in one call."""
+"""Which transformers compute each row for itself, so that rows of several requests may be computed in one call."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-# By name, because importing scikit-learn to compare classes takes a second that a plan spares.
+# By name, because importing scikit-learn to compare classes takes a second, which a plan avoids.
 # All of these look up, compare, add or multiply cell by cell. Left out on purpose: what multiplies
 # matrices (PCA, KNNImputer), whose last bit depends on the other rows, and what runs a
 # function of the user's.

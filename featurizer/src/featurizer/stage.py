@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 def model_fn(model_dir: str, context: Start | None = None) -> Featurizer | Planned:
     """Load the proven plan of a model directory, or else its transformer.
 
-    Without scikit-learn, pandas, SciPy or joblib where there is a plan, and the deployment wants it.
+    A plan is used if the deployment allows it, and loads none of scikit-learn, pandas, SciPy and joblib.
 
     Raises:
         ArtifactError: there is none, or it cannot serve.
@@ -48,13 +48,13 @@ def model_fn(model_dir: str, context: Start | None = None) -> Featurizer | Plann
 
 
 def _planned(folder: Path, told: Start) -> Planned | Mapping[str, Any]:
-    """Load the plan, if the manifest vouches for it, or say why there is none.
+    """Load the plan if the manifest has its proof, or say why there is none.
 
-    The stage has compared the files' hashes.
+    The stage has compared the files' hashes already.
     """
     found = told.manifest
     if found is None:
-        return {"reason": "there is no manifest to vouch for one"}
+        return {"reason": "there is no manifest that proves one"}
     if not found.proven or STRUCTURE not in found.files:
         noted = {key: found.plan[key] for key in NOTED if key in found.plan}
         return noted or {"reason": "it was packaged without one"}

@@ -1,4 +1,4 @@
-"""Reads a request and writes a response in ASGI, so that the runtime only knows its own words."""
+"""Reads a request and writes a response in ASGI, so that the runtime need not know ASGI."""
 
 from __future__ import annotations
 

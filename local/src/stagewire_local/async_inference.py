@@ -101,7 +101,7 @@ class Inference:
             try:
                 await self.objects.put(ticket.failure, response, content_type=None)
             except ObjectError as second:
-                log.error("%s", second)  # noqa: TRY400 -- the message says all
+                log.error("%s", second)  # noqa: TRY400 (the message says all)
         message = self._notices(origin).failed(
             ticket, moment=self.clock(), reason=reason, response=response
         )
@@ -113,7 +113,7 @@ class Inference:
         try:
             await self.topics.publish(topic, message)
         except TopicError as error:
-            log.error("%s", error)  # noqa: TRY400 -- the message says all
+            log.error("%s", error)  # noqa: TRY400 (the message says all)
 
 
 def told(error: ModelError | ObjectError) -> tuple[str, bytes]:

@@ -1,4 +1,4 @@
-"""The queues of asynchronous endpoints: first in, first out, so many at a time on each instance."""
+"""The queues of asynchronous endpoints: first in, first out, a limited number on each instance."""
 
 from __future__ import annotations
 

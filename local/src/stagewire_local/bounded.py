@@ -1,4 +1,4 @@
-"""The log of a door in the background, which nobody rotates, so that it keeps to a size by itself."""
+"""The log of a door in the background, which bounds its own size, since nothing rotates it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Record:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-class Shelf:
+class Records:
     """Records of one kind by ARN, so that names differ in more than their case.
 
     `kind` is the ARN's word for it and `noun` the messages'.
@@ -69,13 +69,13 @@ class Shelf:
 
 
 class Catalog:
-    """The shelves, and the tags of what is on them."""
+    """The records of each kind, and their tags."""
 
     def __init__(self, *, region: str) -> None:
-        self.models = Shelf("model", "model", region=region)
-        self.configs = Shelf("endpoint-config", "endpoint configuration", region=region)
-        # What they do stands in the registry; here is what they were asked for.
-        self.endpoints = Shelf("endpoint", "endpoint", region=region)
+        self.models = Records("model", "model", region=region)
+        self.configs = Records("endpoint-config", "endpoint configuration", region=region)
+        # What was asked for; their state is in the registry.
+        self.endpoints = Records("endpoint", "endpoint", region=region)
         self._tags: dict[str, dict[str, str]] = {}
 
     def tag(self, arn: str, tags: Sequence[Mapping[str, str]]) -> None:
@@ -101,6 +101,6 @@ class Catalog:
         self._tags.pop(arn, None)
 
     def _known(self, arn: str) -> None:
-        shelves = (self.models, self.configs, self.endpoints)
-        if not any(record.arn == arn for shelf in shelves for record in shelf.all()):
+        kinds = (self.models, self.configs, self.endpoints)
+        if not any(record.arn == arn for each in kinds for record in each.all()):
             raise ValidationException(f'Could not find resource "{arn}".')

@@ -32,7 +32,7 @@ class Client:
     def __init__(self) -> None:
         self.pool = Pool()
 
-    async def post(  # noqa: PLR0913 -- a request has these parts
+    async def post(  # noqa: PLR0913 (a request has these parts)
         self,
         address: Address,
         path: str,
@@ -67,7 +67,7 @@ class Client:
     ) -> AsyncGenerator[Stream]:
         """Send a body and give the answer when its head is there; `seconds` are for all of it.
 
-        Raises UnreachableError, LostError or LateError. Who leaves early ends the connection.
+        Raises UnreachableError, LostError or LateError. Leaving the block early ends the connection.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -116,7 +116,7 @@ class Client:
 
 
 async def answered(whole: Whole, connection: Connection, *, deadline: float) -> Answer:
-    """Wait for an answer; who stops waiting ends the connection. Raises LostError or LateError."""
+    """Wait for an answer; to stop waiting ends the connection. Raises LostError or LateError."""
     timer = asyncio.get_running_loop().call_at(deadline, connection.late, whole)
     try:
         return await whole.answer

@@ -20,7 +20,7 @@ OWN: dict[str, Any] = {
 class Clients:
     """boto3's clients for one endpoint URL, made when they are first needed; threads may share.
 
-    `threads` are for those who call: what answers them must not wait for a thread that they hold.
+    `threads` make the calls: what answers them must not need one of the threads that wait.
     """
 
     def __init__(self, url: str, *, region: str) -> None:

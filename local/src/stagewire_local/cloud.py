@@ -37,7 +37,7 @@ class Cloud:
         """Answer one request."""
         async with self._lock:
             if self._app is None:
-                self._app = await aside(loaded)
+                self._app = await in_own_thread(loaded)
         app: Any = self._app
         await app(scope, receive, send)
 
@@ -47,8 +47,8 @@ class Cloud:
             self._app.executor.shutdown(wait=False)
 
 
-async def aside(load: Callable[[], WSGIMiddleware]) -> WSGIMiddleware:
-    """Run it in a thread of its own: those of the loop may all wait for what it brings."""
+async def in_own_thread(load: Callable[[], WSGIMiddleware]) -> WSGIMiddleware:
+    """Load in a thread of its own: all threads of the loop may be waiting for what it loads."""
     thread = ThreadPoolExecutor(1)
     try:
         return await asyncio.get_running_loop().run_in_executor(thread, load)

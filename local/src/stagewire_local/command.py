@@ -84,7 +84,7 @@ def local(context: click.Context) -> None:
 )
 @click.option("--log", hidden=True)  # for the process that --detach starts
 @click.pass_context
-def up(  # noqa: PLR0913 -- click passes one argument an option
+def up(  # noqa: PLR0913 (click passes one argument an option)
     context: click.Context,
     *,
     serve: tuple[str, ...],
@@ -177,7 +177,7 @@ def run(context: click.Context, *, port: int, words: tuple[str, ...]) -> None:
     environ = environment(context)
     try:
         # The program takes this one's place, and with it all signals and the exit code.
-        os.execvpe(words[0], words, merged(environ, needed(environ, port=port)))  # noqa: S606 -- the user's own command
+        os.execvpe(words[0], words, merged(environ, needed(environ, port=port)))  # noqa: S606 (the user's own command)
     except OSError as error:
         message = f"cannot run {words[0]}: {error.strerror}"
         raise click.ClickException(message) from error

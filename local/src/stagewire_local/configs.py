@@ -12,14 +12,14 @@ from stagewire_local.variant import FEWEST
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stagewire_local.catalog import Shelf
+    from stagewire_local.catalog import Records
 
 MISSING = ("ShadowProductionVariants", "ExplainerConfig", "CrossRegionTrafficConfig")
 # What a serverless variant cannot have besides (serverless-endpoints).
 INSTANCES = ("InstanceType", "InitialInstanceCount", "InstancePools", "AcceleratorType")
 
 
-def check(config: Mapping[str, Any], *, known: Shelf) -> None:
+def check(config: Mapping[str, Any], *, known: Records) -> None:
     """Hold a CreateEndpointConfig request to the rules that no shape says.
 
     Raises ValidationException, or NotImplementedHere for what this machine does not have.
@@ -128,7 +128,7 @@ def check_serverless(
         raise ValidationException(message)
 
 
-def plans(config: Mapping[str, Any], *, known: Shelf) -> list[Plan]:
+def plans(config: Mapping[str, Any], *, known: Records) -> list[Plan]:
     """Plan the variants. Raises ValidationException when a model is gone by now."""
     return [
         plan(variant, model=known.find(variant["ModelName"]).given) for variant in variants(config)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from stagewire_local.driver import Address
 
-# Of an answer without an end to its head nobody should have to hold more; nginx sends at most 32
-# KiB of them, and the platform's own headers are below 4 KiB.
+# The most that is kept of a head without an end; nginx sends at most 32 KiB, and the platform's own
+# headers are below 4 KiB.
 HEAD_BYTES = 64 * 1024
-# Head and body in one write are one packet; a larger body is not copied for that.
+# A body up to this size is written together with its head, as one packet; a larger one is not copied.
 TOGETHER_BYTES = 64 * 1024
 FIRST_FINAL = 200  # statuses below it only announce the answer
 
@@ -54,7 +54,7 @@ class Sink(Protocol):
 
 
 class Owner(Protocol):
-    """Who keeps connections."""
+    """Keeps connections, and learns what becomes of them."""
 
     def made(self, connection: Connection) -> None:
         """Learn of a new connection."""
@@ -118,24 +118,24 @@ class Connection(asyncio.Protocol):
             self._transport.write(body)
 
     def late(self, sink: Sink) -> None:
-        """End a sink's request, because its time is over; one that has its answer is left alone."""
+        """End a sink's request because its time is over; one that is answered already is left alone."""
         if self._sink is sink:
             self._fail(LateError("the answer was not whole in time"))
 
     def leave(self, sink: Sink) -> None:
-        """End a sink's request, because nobody waits for it; one that has its answer is left alone."""
+        """End a sink's request because nobody waits for it; one that is answered already is left alone."""
         if self._sink is sink:
             self._sink = None
             self.abort()
 
     def hold(self) -> None:
-        """Let the container wait: what it has sent is not taken fast enough."""
+        """Pause reading, so that the container waits: its answer is not consumed fast enough."""
         if not self._held and self.open:
             self._held = True
             self._transport.pause_reading()
 
     def go_on(self) -> None:
-        """Read on."""
+        """Resume reading."""
         if self._held and self.open:
             self._held = False
             self._transport.resume_reading()
@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
             self._end(reusable=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits for an answer."""
+        """Fail the request that waits for an answer, and tell the owner."""
         between = self._sink is None or not self.heard
         self.dropped = self.used and between and not self._left
         self._fail(LostError(str(exc or "the connection was closed")))

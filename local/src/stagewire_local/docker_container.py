@@ -39,7 +39,7 @@ class TakenError(StartError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shop:
+class Factory:
     """What every container of a door is made with; `pushed` maps image names to local ones."""
 
     client: DockerClient

@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from stagewire_local.docker_container import Shop
+from stagewire_local.docker_container import Factory
 from stagewire_local.docker_engine import FLAWS, capacity, explained, sweep
 from stagewire_local.docker_instance import Instance
 from stagewire_local.driver import StartError
@@ -44,7 +44,7 @@ class DockerDriver:
         self._limits = limits or Limits()
         self._pushed = pushed if pushed is not None else {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
-        self._shop: asyncio.Task[Shop] | None = None
+        self._factory: asyncio.Task[Factory] | None = None
         self._instances: list[Instance] = []
         self._places: dict[Address, tuple[Instance, str]] = {}
 
@@ -91,34 +91,38 @@ class DockerDriver:
         await asyncio.to_thread(self._engine.close)
 
     async def _start(self, spec: ContainerSpec) -> Address:
-        self._shop = self._shop or asyncio.create_task(self._opened())
+        self._factory = self._factory or asyncio.create_task(self._opened())
         try:
-            shop = await asyncio.shield(self._shop)
+            factory = await asyncio.shield(self._factory)
         except FLAWS as error:
-            self._shop = None
+            self._factory = None
             message = f"the Docker Engine does not answer: {explained(error)}"
             raise StartError(message) from error
-        instance = self._instance(spec, shop=shop)
+        instance = self._instance(spec, factory=factory)
         address = await instance.join(spec)
         self._places[address] = instance, spec.hostname
         return address
 
-    def _instance(self, spec: ContainerSpec, *, shop: Shop) -> Instance:
+    def _instance(self, spec: ContainerSpec, *, factory: Factory) -> Instance:
         """Find the instance that a container can join, or make it: one that ended is not used."""
         self._instances = [each for each in self._instances if not each.over]
         for each in self._instances:
             if each.name == spec.instance and each.takes(spec.hostname):
                 return each
         made = Instance(
-            spec.instance, shop=shop, threads=self._threads, ports=self._ports, limits=self._limits
+            spec.instance,
+            factory=factory,
+            threads=self._threads,
+            ports=self._ports,
+            limits=self._limits,
         )
         self._instances.append(made)
         return made
 
-    async def _opened(self) -> Shop:
+    async def _opened(self) -> Factory:
         """Remove what a door that was killed left behind, and see how large the machine is."""
         client, door = self._engine.client, self._engine.door
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._threads, lambda: sweep(client, door=door))
         host = await loop.run_in_executor(self._threads, capacity, client)
-        return Shop(client=client, door=door, host=host, pushed=self._pushed)
+        return Factory(client=client, door=door, host=host, pushed=self._pushed)

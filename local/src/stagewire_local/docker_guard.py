@@ -1,7 +1,8 @@
 """Removes a door's containers when the door dies without having been able to (SIGKILL, a crash).
 
-Like the warden of processes: a small process reads a pipe whose other end only the door has. At
-its end, which the kernel guarantees however the door ended, what is labelled as the door's goes.
+Like the warden of processes: a small process reads a pipe whose other end only the door has. When
+the pipe ends, which the kernel guarantees however the door ended, it removes what is labelled as the
+door's.
 """
 
 from __future__ import annotations

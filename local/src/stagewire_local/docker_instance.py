@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from docker.models.volumes import Volume
 
-    from stagewire_local.docker_container import Shop
+    from stagewire_local.docker_container import Factory
     from stagewire_local.driver import ContainerSpec
     from stagewire_local.limits import Limits
     from stagewire_local.ports import Block, Ports
@@ -43,10 +43,10 @@ class Instance:
     """
 
     def __init__(
-        self, name: str, *, shop: Shop, threads: Executor, ports: Ports, limits: Limits
+        self, name: str, *, factory: Factory, threads: Executor, ports: Ports, limits: Limits
     ) -> None:
         self.name = name
-        self._shop = shop
+        self._factory = factory
         self._threads = threads
         self._ports = ports
         self._limits = limits
@@ -124,8 +124,8 @@ class Instance:
 
     async def _open(self, spec: ContainerSpec, *, first: bool) -> Container:
         """Make a container and all it needs. Raises StartError; what was made is kept in mind."""
-        image = await self._do(self._shop.image, spec)
-        volume = await self._do(self._shop.model, spec, image=image)
+        image = await self._do(self._factory.image, spec)
+        volume = await self._do(self._factory.model, spec, image=image)
         if volume is not None:
             self._made.append(volume)
         begin = self._found if first else self._follow
@@ -164,7 +164,7 @@ class Instance:
         if owner is None:
             self._take(len(spec.siblings) or 1)
         return await self._do(
-            self._shop.start, spec, image=image, volume=volume, blocks=self._blocks, owner=owner
+            self._factory.start, spec, image=image, volume=volume, blocks=self._blocks, owner=owner
         )
 
     async def _end(self) -> None:

@@ -41,7 +41,7 @@ class Watch:
 
     async def ended(self) -> str:
         """Wait for the end of the container and of its log; say how it ended."""
-        # Who waits may be cancelled; the others wait on.
+        # One waiter may be cancelled; the others wait on.
         how = await asyncio.shield(self._ended)
         await asyncio.wait([self._reading])
         return how

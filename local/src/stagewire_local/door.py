@@ -162,7 +162,7 @@ def reached(listener: socket.socket) -> str:
     """Return the URL at which the box's own parts reach a listening socket."""
     address: tuple[str, int] = listener.getsockname()[:2]
     host, port = address
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- only looked up
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (only looked up)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

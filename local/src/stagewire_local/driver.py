@@ -65,7 +65,7 @@ class Address:
 
 
 class Driver(Protocol):
-    """Starts and stops containers; all about health and order is decided by who calls it."""
+    """Starts and stops containers; the caller decides about health and order."""
 
     async def start(self, spec: ContainerSpec) -> Address:
         """Start a container; it need not listen yet. Raises StartError."""

@@ -8,8 +8,7 @@
     ├── ModelError                     424
     ├── ModelNotReadyException         429
     ├── InternalFailure                500
-    ├── ServiceUnavailable             503
-    └── InternalDependencyException    530
+    └── ServiceUnavailable             503
 
 Statuses and members: botocore, sagemaker-runtime 2017-05-13.
 """
@@ -123,13 +122,6 @@ class ServiceUnavailable(RuntimeFault):
 
     status = 503
     kind = "ServiceUnavailable"
-
-
-class InternalDependencyException(RuntimeFault):
-    """Something that the platform depends on failed."""
-
-    status = 530
-    kind = "InternalDependencyException"
 
 
 class ModelError(RuntimeFault):

@@ -1,4 +1,4 @@
-"""One driver in front of several: it brings the model data, and chooses who runs an image."""
+"""One driver in front of several: it fetches the model data, and chooses which one runs an image."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Host:
         limits: Limits,
         told: Callable[[Endpoint], None] | None = None,
     ) -> None:
-        """`told` hears of each endpoint that is InService after it was made or changed."""
+        """`told` is called with each endpoint that is InService after it was made or changed."""
         self._registry = registry
         self._health = health
         self._limits = limits

@@ -18,8 +18,8 @@ BIND_TO_PORT = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
 def candidates(image: str, *, pushed: Mapping[str, str] | None = None) -> list[str]:
     """List the local names under which an image may be found, the likeliest first.
 
-    `pushed` maps names that `stagewire push` recorded to local ones or ids. An ECR URI is also looked for
-    without its registry, a bare stage name among our own images; nothing is ever pulled.
+    `pushed` maps names that `stagewire push` recorded to local names or ids. An ECR URI is also looked
+    for without its registry, a bare stage name among our own images; nothing is ever pulled.
     """
     recorded = None if pushed is None else pushed.get(image)
     found = [recorded, image] if recorded else [image]

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from stagewire_local.limits import Limits
     from stagewire_local.variant import Container, Instance, Variant
 
-FIRST_BACKOFF = 0.1  # a stage that died once is back at once
+FIRST_BACKOFF = 0.1  # seconds; a stage that died once is back almost at once
 SETTLED_SECONDS = 60.0  # one that then lived this long starts again with the shortest wait
 REASON_CHARS = 1024  # botocore sagemaker: shape FailureReason, max 1024
-LAST_LINES = 20  # of a failed container's log, for whoever reports the failure
+LAST_LINES = 20  # of a failed container's log, to report with the failure
 # Containers that fail for one reason fail together; wait this long to name all of them.
 TOGETHER_SECONDS = 0.2
 DRAIN_POLL_SECONDS = 0.02
@@ -119,7 +119,7 @@ class Keeper:
         longest = max((len(each.containers) for each in instances), default=0)
         usual = loop.time() + longest * self._limits.reply_seconds
         deadline = max([usual, *(each.until for each in instances)])
-        while any(each.busy for each in instances) and loop.time() < deadline:  # noqa: ASYNC110 -- for a moment, once an update
+        while any(each.busy for each in instances) and loop.time() < deadline:  # noqa: ASYNC110 (for a moment, once an update)
             await asyncio.sleep(DRAIN_POLL_SECONDS)
 
     async def _open_all(self, instances: Sequence[Instance]) -> list[BaseException | None]:

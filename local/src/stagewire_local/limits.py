@@ -1,4 +1,4 @@
-"""The platform's numbers in one place, each with its source, each settable down for a test."""
+"""The platform's numbers in one place, each with its source; a test may set smaller ones."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ class Limits:
     # A container that dies at once again and again is restarted ever later, at most this late.
     backoff_seconds: float = 10.0
     attributes_chars: int = 1024  # botocore sagemaker-runtime: CustomAttributesHeader, max 1024
-    stream_seconds: float = (
-        480.0  # 8 minutes for a streamed answer (your-algorithms-inference-code)
-    )
+    # 8 minutes for a streamed answer (your-algorithms-inference-code).
+    stream_seconds: float = 480.0
     # Asynchronous: 1 GB each way (async-inference), binary assumed; inline bodies by botocore's
     # shape, and responses in notifications by IncludeInferenceResponseIn ("128 KB", binary assumed).
     async_bytes: int = 1024 * MIB

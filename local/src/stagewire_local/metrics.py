@@ -50,7 +50,7 @@ class Metrics:
         self._clock = clock
         self._minutes: OrderedDict[Key, dict[str, Statistic]] = OrderedDict()
 
-    def invoked(  # noqa: PLR0913 -- all that is counted of a request
+    def invoked(  # noqa: PLR0913 (all that is counted of a request)
         self, endpoint: str, variant: str, *, status: int, share: float, model: float, other: float
     ) -> None:
         """Count a request that reached a variant.

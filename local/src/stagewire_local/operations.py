@@ -32,7 +32,7 @@ Lines = dict[str, str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seat:
+class Slot:
     """A place on an instance: what one request may use for as long as it takes."""
 
     chain: Chain
@@ -44,7 +44,7 @@ class Seat:
 class Operations:
     """InvokeEndpoint in its three forms, over endpoints that are found already."""
 
-    def __init__(  # noqa: PLR0913 -- what it is made of, each by its name
+    def __init__(  # noqa: PLR0913 (what it is made of, each by its name)
         self,
         chain: Chain,
         *,
@@ -69,12 +69,12 @@ class Operations:
         with counted(endpoint):
             said = self._said(request, names=PLAIN)
             origin = self._origin(endpoint)
-            async with self._seat(endpoint, request, said=said) as seat:
-                reply = await seat.chain.invoke(seat.invocation, hops=seat.hops, origin=origin)
+            async with self._slot(endpoint, request, said=said) as slot:
+                reply = await slot.chain.invoke(slot.invocation, hops=slot.hops, origin=origin)
                 self._sessions.note(
-                    reply.headers, endpoint=endpoint, hops=seat.hops, asked=said.session
+                    reply.headers, endpoint=endpoint, hops=slot.hops, asked=said.session
                 )
-            headers |= told(reply.headers, names=PLAIN) | {VARIANT: seat.variant}
+            headers |= told(reply.headers, names=PLAIN) | {VARIANT: slot.variant}
             return 200, reply.body
 
     async def stream(
@@ -86,10 +86,10 @@ class Operations:
             said = self._said(request, names=STREAM)
             origin = self._origin(endpoint)
             async with (
-                self._seat(endpoint, request, said=said, streams=True) as seat,
-                stream.opened(seat.chain, seat.invocation, hops=seat.hops, origin=origin) as answer,
+                self._slot(endpoint, request, said=said, streams=True) as slot,
+                stream.opened(slot.chain, slot.invocation, hops=slot.hops, origin=origin) as answer,
             ):
-                headers |= told(answer.headers, names=STREAM) | {VARIANT: seat.variant}
+                headers |= told(answer.headers, names=STREAM) | {VARIANT: slot.variant}
                 headers["Content-Type"] = eventstream.CONTENT_TYPE
                 await request.stream(send, headers=headers, chunks=answer.frames(failed=fail))
 
@@ -133,9 +133,9 @@ class Operations:
         return Origin(endpoint=endpoint.name, region=self._region)
 
     @asynccontextmanager
-    async def _seat(
+    async def _slot(
         self, endpoint: Endpoint, request: Request, *, said: Options, streams: bool = False
-    ) -> AsyncGenerator[Seat]:
+    ) -> AsyncGenerator[Slot]:
         """Read the body and find it a place, on an instance that is awake."""
         began = perf_counter()
         home, variant = self._chosen(endpoint, said)
@@ -161,7 +161,7 @@ class Operations:
                 seconds = limits.stream_seconds + before * limits.reply_seconds
             lease = (home or variant).lease(said.target, seconds=seconds)
             with lease as hops, self._metered(endpoint, variant, began=began):
-                yield Seat(chain=chain, hops=hops, variant=variant.name, invocation=invocation)
+                yield Slot(chain=chain, hops=hops, variant=variant.name, invocation=invocation)
 
     def _chosen(self, endpoint: Endpoint, said: Options) -> tuple[Variant | None, Variant]:
         """Choose the variant, and the one instance of it that a session is bound to."""

@@ -1,4 +1,4 @@
-"""What a door is made of: here each part is handed those that it works with."""
+"""Makes the parts of a door, and hands each part the others that it needs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Parts:
     cloud: CloudLogs
 
     async def close(self) -> None:
-        """End what goes on in the background, then the containers, then who was told of them."""
+        """End background work first, then the containers, then the clients and logs that they used."""
         await self.runtime.close()
         await self.host.close()
         await self.fleet.close()

@@ -1,4 +1,4 @@
-"""What a production variant is to be: the part of a ProductionVariant and its model that hosts need."""
+"""The plan of a variant: what a host needs to know of a ProductionVariant and its model."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from stagewire_local.connection import Connection, LateError
 if TYPE_CHECKING:
     from stagewire_local.driver import Address
 
-# Shorter than any common server's own (gunicorn 2 s, uvicorn 5 s, nginx 75 s): the connection
-# must not be closed by the server in the moment in which we send on it.
+# Shorter than any common server's own (gunicorn 2 s, uvicorn 5 s, nginx 75 s), so that the server does
+# not close a connection at the moment when we send on it.
 KEEP_ALIVE_SECONDS = 1.0
 
 
@@ -26,8 +26,8 @@ class Pool:
     def __init__(self) -> None:
         self._all: set[Connection] = set()
         self._idle: dict[Address, list[Connection]] = {}
-        # Who closes connections after an answer without saying so; nobody knows when the next end is
-        # on its way, and a request that crosses it is lost. Never more than there are ports.
+        # Addresses that close connections after an answer without announcing it: a request sent at that
+        # moment would be lost. Never more than there are ports.
         self._closers: set[Address] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -44,7 +44,7 @@ class Pool:
         self._all.add(connection)
 
     def freed(self, connection: Connection) -> None:
-        """Keep a connection, but not for long; of who closes them one, to see what becomes of it."""
+        """Keep a connection for a moment; of an address among the closers only one, to see if it stays open."""
         loop = asyncio.get_running_loop()
         idle = self._idle.setdefault(connection.address, [])
         if connection.address in self._closers:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def announce(endpoints: Sequence[Endpoint], *, host: str, port: int) -> None:
     """Print where the endpoints and each container answer, and a line to copy."""
-    base = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 -- only named
+    base = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 (only named)
     for endpoint in endpoints:
         click.echo(f"{endpoint.name} is InService at {base}/endpoints/{endpoint.name}/invocations")
         for container in endpoint.containers():

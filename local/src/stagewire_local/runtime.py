@@ -39,7 +39,7 @@ class Runtime:
     Without `queues` no endpoint is asynchronous, without `serverless` no variant ever rests.
     """
 
-    def __init__(  # noqa: PLR0913 -- what it is made of, each by its name
+    def __init__(  # noqa: PLR0913 (what it is made of, each by its name)
         self,
         registry: Registry,
         *,

@@ -25,7 +25,7 @@ log = logging.getLogger("stagewire.local.serverless")
 
 @dataclass(frozen=True, kw_only=True)
 class ServerlessConfig:
-    """How many requests at once are served, and of how many the containers never rest."""
+    """How many requests are served at once, and for how many of them containers stay warm."""
 
     concurrency: int
     provisioned: int = 0
@@ -94,7 +94,7 @@ class Serverless:
 
     @asynccontextmanager
     async def held(self, endpoint: Endpoint, variant: Variant) -> AsyncGenerator[None]:
-        """Have a variant awake for a request; one that is not serverless always is.
+        """Keep a variant awake for a request; one that is not serverless always is.
 
         Raises ThrottlingException above its concurrency, ModelNotReadyException when its cold
         start takes too long or fails.

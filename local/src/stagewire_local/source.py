@@ -65,7 +65,7 @@ class Source:
         try:
             yield path
         finally:
-            # Nothing is awaited here: who is cancelled now has a container to give back.
+            # Nothing is awaited here: a caller that is cancelled now still has a container to stop.
             self._users[path] -= 1
             if not self._lock.locked():  # else somebody may just be finding this file
                 self._drop()

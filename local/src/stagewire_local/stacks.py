@@ -31,5 +31,5 @@ def template(form: Any) -> str:
         return str(form.get(BODY) or "")
     try:
         return get_stack_from_s3_url(form[URL], account_id=ACCOUNT, partition="aws")
-    except Exception:  # noqa: BLE001 -- whatever is wrong with the URL, moto answers it in AWS's words
+    except Exception:  # noqa: BLE001 (whatever is wrong with the URL, moto answers it in AWS's words)
         return ""

@@ -78,7 +78,7 @@ class Variant:
     direct: bool = False  # InferenceExecutionConfig: the caller names one container
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     turn: Iterator[int] = field(default_factory=count)
-    credit: float = 0.0  # what it is owed of the endpoint's requests
+    credit: float = 0.0  # of the smooth weighted round robin in `Endpoint.variant`
     wanted: Change = field(default_factory=Change)
 
     def route(self, target: str | None = None) -> list[Hop]:
@@ -103,7 +103,7 @@ class Variant:
             instance.busy -= 1
 
     def take(self) -> None:
-        """Have the weight and the concurrency that are wanted."""
+        """Apply the weight and the concurrency that are wanted."""
         if self.wanted.weight is not None:
             self.weight = self.wanted.weight
         if self.wanted.serverless is not None:

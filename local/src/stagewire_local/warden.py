@@ -58,7 +58,7 @@ def start() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-I", "-S", __file__],
         stdin=subprocess.PIPE,
-        # It outlives the door for a moment; who reads the door's output must not wait for it.
+        # It outlives the door for a moment; a reader of the door's output must not wait for it.
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -1,4 +1,4 @@
-"""The one file that makes and unmakes things on AWS, by the unmodified boto3; here or there."""
+"""The one file that creates and deletes things by boto3, on AWS or on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # botocore's own; no call here waits for a model.
 READ_SECONDS = 60
-# AWS takes minutes and counts the questions; this machine takes seconds and does not.
+# Seconds between two polls: AWS takes minutes and limits calls, this machine takes seconds.
 ASK_SECONDS = {"aws": 5.0, "here": 0.25}
 MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 # How S3 and SageMaker say that there is no such thing.
@@ -69,7 +69,7 @@ class Aws:
         return self._clients[service]
 
     def target(self) -> Target:
-        """Ask who we are, which proves that there are credentials and somebody to answer.
+        """Ask which account we are, which proves that there are credentials and a service to answer.
 
         Raises:
             DeployError: there are none, or nobody answers.
@@ -164,7 +164,7 @@ class Aws:
         )
 
     def states(self, endpoint: str) -> Iterator[State]:
-        """Ask again and again until an endpoint has come to rest; the last state is how."""
+        """Poll an endpoint until its state is final; yield every state."""
         while (state := self.state(endpoint)).status in MOVING:
             yield state
             time.sleep(self.pause)
@@ -177,7 +177,7 @@ class Plain:
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
 
-    def config(self, deployment: Deployment, *, update: bool) -> str:  # noqa: ARG002 (the seam's)
+    def config(self, deployment: Deployment, *, update: bool) -> str:  # noqa: ARG002 (the interface's)
         """Name the endpoint configuration that `make` makes."""
         return deployment.version
 

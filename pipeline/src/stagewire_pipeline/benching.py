@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stagewire_pipeline.records import Form
 
-# So many different batches in turn, that nobody's cache is what is measured.
+# This many different batches take turns, so that no cache is measured.
 BATCHES = 8
 PROBE_ROWS = 20
 
@@ -98,7 +98,7 @@ class Rows:
     header: bytes
 
     def batches(self, count: int) -> list[bytes]:
-        """Make bodies of so many rows, the file's in turn; over again where it has fewer."""
+        """Make bodies of `count` rows, the file's in turn, repeated if it has fewer."""
         total = self.cut.count(self.data)
         rest = self.data * -(-count // total)
         found: list[bytes] = []

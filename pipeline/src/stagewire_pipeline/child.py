@@ -37,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Stages:
-    """How stages are run: their modules by name, the environment, and who hears their lines."""
+    """How stages are run: their modules by name, the environment, and what is called with each line."""
 
     modules: Mapping[str, str]
     environ: Mapping[str, str]

@@ -30,7 +30,7 @@ def main(context: click.Context) -> None:
 
 
 def stages(context: click.Context) -> Callable[[Callable[[Line], None]], Stages]:
-    """Return what runs the installed stages, once it is told who hears their lines."""
+    """Return what runs the installed stages, given what to call with each of their lines."""
     from stagewire import loading
 
     return partial(Stages, loading.installed(), environment(context))

@@ -1,4 +1,4 @@
-"""A deployment unmade: exactly what its record lists, the endpoint first, the bucket last."""
+"""Deletes a deployment: exactly what its record lists, the endpoint first, the bucket last."""
 
 from __future__ import annotations
 

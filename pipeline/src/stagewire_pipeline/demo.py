@@ -1,4 +1,4 @@
-"""The whole story in one command: train, package, serve here, score as a client, stop."""
+"""The demo: train, package, serve locally, score as a client, stop."""
 
 from __future__ import annotations
 

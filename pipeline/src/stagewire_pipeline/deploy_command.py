@@ -77,7 +77,7 @@ def deploy(  # noqa: PLR0913 (click passes one argument an option)
     """Deploy the packaged pipeline as an endpoint, on AWS or locally."""
     from stagewire_pipeline import deploying
 
-    wish = deploying.Wish(
+    spec = deploying.Spec(
         name=name,
         out=out,
         role=role,
@@ -91,7 +91,7 @@ def deploy(  # noqa: PLR0913 (click passes one argument an option)
     aws = connected(context)
     console = Console()
     with show_deploy.steps(console) as say:
-        found = deploying.deploy(wish, aws, maker(client, aws), say)
+        found = deploying.deploy(spec, aws, maker(client, aws), say)
     show_deploy.deployed(console, found, out)
 
 

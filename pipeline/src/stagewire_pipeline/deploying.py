@@ -28,7 +28,7 @@ TAGS = {"stagewire": "deploy"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class Spec:
     """What was asked for; what is None is found: the account's bucket, the caller's role."""
 
     name: str
@@ -51,88 +51,88 @@ class Outcome:
     skipped: bool = False
 
 
-def deploy(wish: Wish, aws: Aws, maker: Maker, say: Callable[[str], None]) -> Outcome:
+def deploy(spec: Spec, aws: Aws, maker: Maker, say: Callable[[str], None]) -> Outcome:
     """Bring an endpoint up, or over to new content; its record is never behind what was made.
 
     Raises:
-        DeployError: something is wrong with the wish, or AWS refused a step.
+        DeployError: something is wrong with the spec, or AWS refused a step.
         FailedError: the endpoint did not come into service.
 
     """
-    found = check(wish)
+    found = check(spec)
     target = aws.target()
-    deployment = plan(wish, found, aws, target)
-    ledger = Ledger(wish.out / NAME)
-    old = standing(wish.name, aws, ledger, target, say)
+    deployment = plan(spec, found, aws, target)
+    ledger = Ledger(spec.out / NAME)
+    old = standing(spec.name, aws, ledger, target, say)
     work = Work(deployment, found, aws, maker, ledger, say)
     if old is not None:
-        state = aws.state(wish.name)
+        state = aws.state(spec.name)
         if state.status == FAILED:
             raise DeployError(
-                f"{wish.name} is Failed ({state.reason or 'AWS gives no reason'}); "
-                f"remove it first: stagewire delete {wish.name}"
+                f"{spec.name} is Failed ({state.reason or 'AWS gives no reason'}); "
+                f"remove it first: stagewire delete {spec.name}"
             )
         if state.status == IN_SERVICE and state.config != old.config:
             old = rolled_back(work, old, state)
         if state.status == IN_SERVICE and old.version == deployment.version:
             return Outcome(old, state, skipped=True)
-        if not wish.update:
+        if not spec.update:
             raise DeployError(
-                f"the endpoint {wish.name} exists already ({state.status}), with other content; "
-                f"deploy with --update, or first: stagewire delete {wish.name}"
+                f"the endpoint {spec.name} exists already ({state.status}), with other content; "
+                f"deploy with --update, or first: stagewire delete {spec.name}"
             )
     entry = make(work, target, old)
-    if not wish.wait:
-        return Outcome(entry, aws.state(wish.name))
+    if not spec.wait:
+        return Outcome(entry, aws.state(spec.name))
     return settle(work, entry, old)
 
 
-def check(wish: Wish) -> tuple[Archive, ...]:
+def check(spec: Spec) -> tuple[Archive, ...]:
     """Refuse what cannot work, before anybody is asked.
 
     Raises:
         DeployError: name, role, bucket, images, instances or artifacts cannot work.
 
     """
-    preflight.name(wish.name)
-    preflight.instance_type(wish.instance_type)
-    preflight.images(wish.images)
-    if wish.role is not None:
-        preflight.role(wish.role)
-    if wish.bucket is not None:
-        preflight.bucket(wish.bucket)
-    return preflight.archives(wish.out)
+    preflight.name(spec.name)
+    preflight.instance_type(spec.instance_type)
+    preflight.images(spec.images)
+    if spec.role is not None:
+        preflight.role(spec.role)
+    if spec.bucket is not None:
+        preflight.bucket(spec.bucket)
+    return preflight.archives(spec.out)
 
 
-def plan(wish: Wish, archives: Sequence[Archive], aws: Aws, target: Target) -> Deployment:
-    """Turn the wish into a deployment.
+def plan(spec: Spec, archives: Sequence[Archive], aws: Aws, target: Target) -> Deployment:
+    """Turn the spec into a deployment.
 
     Raises:
         DeployError: there is no role to be had, or no image.
 
     """
-    role = wish.role or aws.own_role()
+    role = spec.role or aws.own_role()
     if role is None:
         raise DeployError(
             "SageMaker needs the ARN of a role that it may act as; name one with --role "
             "(the credentials here are a user's, so there is no role to use by default)"
         )
-    bucket = wish.bucket or default_bucket(target)
+    bucket = spec.bucket or default_bucket(target)
     containers = tuple(
         Container(
             hostname=each.stage,
-            image=wish.images.get(each.stage) or pushed.image(wish.out, each.stage, target, aws),
-            model_data=f"s3://{bucket}/{each.key(wish.name)}",
+            image=spec.images.get(each.stage) or pushed.image(spec.out, each.stage, target, aws),
+            model_data=f"s3://{bucket}/{each.key(spec.name)}",
             environment=environment,
         )
         for each, environment in zip(archives, hops(len(archives)), strict=True)
     )
     return Deployment(
-        name=wish.name,
+        name=spec.name,
         role=role,
         containers=containers,
-        instance_type=wish.instance_type,
-        instance_count=wish.instance_count,
+        instance_type=spec.instance_type,
+        instance_count=spec.instance_count,
         tags=TAGS,
     )
 
@@ -163,7 +163,7 @@ def rolled_back(work: Work, old: Entry, state: State) -> Entry:
     """Remove what an update made that nobody awaited and that AWS then took back."""
     names = (old.version, old.config)
     lost = [each for each in old.made if each.name in names and each.kind != "endpoint"]
-    return deleting.remove(lost, replace(old, version="", config=state.config), *work.hands)
+    return deleting.remove(lost, replace(old, version="", config=state.config), *work.for_removal)
 
 
 def settle(work: Work, entry: Entry, old: Entry | None) -> Outcome:
@@ -177,11 +177,11 @@ def settle(work: Work, entry: Entry, old: Entry | None) -> Outcome:
     if state.status == IN_SERVICE and state.config == entry.config:
         needed = work.things(update=bool(old))
         stale = [each for each in entry.made if each not in needed and each.kind != "endpoint"]
-        return Outcome(deleting.remove(stale, entry, *work.hands), state)
+        return Outcome(deleting.remove(stale, entry, *work.for_removal), state)
     logs = tail(work.aws, entry.name, reason=state.reason)
     if old is not None and state.config != entry.config:
         fresh = [each for each in entry.made if each not in old.made]
-        deleting.remove(fresh, replace(old, made=entry.made), *work.hands)
+        deleting.remove(fresh, replace(old, made=entry.made), *work.for_removal)
         told = f"{entry.name} was not updated; it still serves the old content"
     else:
         told = f"{entry.name} is {state.status}; remove it with: stagewire delete {entry.name}"

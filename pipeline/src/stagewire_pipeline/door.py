@@ -1,4 +1,4 @@
-"""SageMaker on this machine as a child process: started, awaited, stopped, as a user would do it."""
+"""Runs SageMaker on this machine (the door) as a child process, as a user would."""
 
 from __future__ import annotations
 

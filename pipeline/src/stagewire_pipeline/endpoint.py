@@ -47,7 +47,7 @@ class Answer:
 class Endpoint:
     """A client of one endpoint; `url` None is AWS itself.
 
-    With `threads` it is for so many at once, who try again by themselves when it is busy.
+    With `threads` that many may use it at once, and they retry by themselves when it is busy.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ def address(
 def client(
     url: str | None, environ: Mapping[str, str], *, threads: int | None = None
 ) -> SageMakerRuntimeClient:
-    """Make a client of AWS or of this machine's door, for one thread or for so many."""
+    """Make a client of AWS or of this machine's door, for one thread or for `threads` of them."""
     settings = config(url, read_seconds=READ_SECONDS)
     if threads:
         once = Config(max_pool_connections=threads, retries={"total_max_attempts": 1})

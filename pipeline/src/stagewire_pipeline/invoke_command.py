@@ -154,7 +154,7 @@ class Target:
             stream.write(data)
             stream.flush()
         except BrokenPipeError:
-            raise  # click ends quietly for whoever reads no further
+            raise  # the reader has gone, and click then ends quietly
         except OSError as error:
             raise DataError(f"cannot write to {self.name}: {error.strerror}") from error
 

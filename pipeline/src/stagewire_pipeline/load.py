@@ -1,4 +1,4 @@
-"""Load on an endpoint: so many clients, each sending its next request when its last one is answered."""
+"""Load on an endpoint: a number of clients, each sending its next request when its last is answered."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Cell:
 async def measure(
     address: Address, requests: Sequence[bytes], cell: Cell, *, seconds: float
 ) -> None:
-    """Fill a cell: its clients send the requests in turn, for so long; answers under way count."""
+    """Fill a cell: its clients send the requests in turn for `seconds`; answers still under way count."""
     turn = itertools.cycle(requests)
     began, spent = time.perf_counter(), time.process_time()
     try:

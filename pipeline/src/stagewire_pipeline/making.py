@@ -44,8 +44,8 @@ class Work:
     say: Callable[[str], None]
 
     @property
-    def hands(self) -> tuple[Aws, Ledger, Callable[[str], None]]:
-        """What unmaking takes."""
+    def for_removal(self) -> tuple[Aws, Ledger, Callable[[str], None]]:
+        """What `deleting.remove` needs."""
         return self.aws, self.ledger, self.say
 
     def things(self, *, update: bool) -> list[Resource]:
@@ -91,7 +91,7 @@ def make(work: Work, target: Target, old: Entry | None) -> Entry:
         # Where AWS no longer answers, the record keeps what may have been made.
         with suppress(DeployError):
             undone = replace(before, made=entry.made)
-            deleting.remove(missing, undone, *work.hands)
+            deleting.remove(missing, undone, *work.for_removal)
         raise
     return entry
 

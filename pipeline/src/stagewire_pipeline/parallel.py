@@ -1,4 +1,4 @@
-"""Works on several tasks at once and hands out the results in order, holding few of either."""
+"""Works on several tasks at once and yields the results in order, holding few of either."""
 
 from __future__ import annotations
 

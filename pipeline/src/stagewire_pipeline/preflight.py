@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything is made, so that nothing has to be unmade."""
+"""Checks before anything is created, so that nothing has to be deleted again."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def images(given: Mapping[str, str]) -> None:
     """Refuse images of stages that the chain does not have.
 
     Raises:
-        DeployError: there is such a one.
+        DeployError: there are such images.
 
     """
     strange = [stage for stage in given if stage not in STAGES]

@@ -22,7 +22,7 @@ _RECORD = rb"%b(?:,%b)*+%b" % (_CELL, _CELL, _END)
 END = re.compile(_END)
 RECORD = re.compile(_RECORD)
 RECORDS = re.compile(rb"(?:%b)*+" % _RECORD)
-# A file's first chunk has so many records: the first one may be a header, which is no body alone.
+# A file's first chunk has at least this many records: the first may be a header, which alone is no body.
 FIRST = 2
 
 
@@ -61,7 +61,7 @@ class Form(Protocol):
         ...
 
     def skip(self, data: bytes, records: int) -> int:
-        """Return where the record begins that has so many before it."""
+        """Return where the record begins that has `records` before it."""
         ...
 
 
@@ -95,7 +95,7 @@ class Csv:
         return len(END.findall(data)) if b"\r" in data else data.count(b"\n")
 
     def skip(self, data: bytes, records: int) -> int:
-        """Return where the record begins that has so many before it."""
+        """Return where the record begins that has `records` before it."""
         end = 0
         for _ in range(records):
             found = RECORD.match(data, end)
@@ -133,7 +133,7 @@ class Lines:
     lines = count
 
     def skip(self, data: bytes, records: int) -> int:
-        """Return where the record begins that has so many before it."""
+        """Return where the record begins that has `records` before it."""
         end = 0
         for _ in range(records):
             end = data.find(b"\n", end) + 1 or len(data)

@@ -36,7 +36,7 @@ TIMED_OUT = "invocation timed out"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class Spec:
     """How a file is to be sent; `size` is a chunk's in bytes."""
 
     content_type: str
@@ -52,14 +52,14 @@ class Sender:
     def __init__(
         self,
         endpoint: Endpoint,
-        wish: Wish,
+        spec: Spec,
         cut: Form,
         *,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        self.size = wish.size
+        self.size = spec.size
         self._endpoint = endpoint
-        self._wish = wish
+        self._wish = spec
         self._cut = cut
         self._pause = pause
         self._shape: Shape | None = None
@@ -138,7 +138,7 @@ class Sender:
 def ask(
     endpoint: Endpoint,
     body: bytes,
-    wish: Wish,
+    spec: Spec,
     *,
     tries: int = FIRST_TRIES,
     pause: Callable[[float], object] = time.sleep,
@@ -151,9 +151,9 @@ def ask(
     """
     for number in range(tries - 1):
         try:
-            return endpoint.invoke(body, content_type=wish.content_type, accept=wish.accept)
+            return endpoint.invoke(body, content_type=spec.content_type, accept=spec.accept)
         except BusyError:
             longest = min(PAUSE_SECONDS * 2**number, MOST_SECONDS)
             # Clients that were refused together should not come back together.
             pause(longest * random.uniform(0.5, 1))  # noqa: S311 (no secret)
-    return endpoint.invoke(body, content_type=wish.content_type, accept=wish.accept)
+    return endpoint.invoke(body, content_type=spec.content_type, accept=spec.accept)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from stagewire import media
 from stagewire.errors import StageError
 from stagewire.limits import BODY_BYTES
-from stagewire_pipeline import crew, records
+from stagewire_pipeline import parallel, records
 from stagewire_pipeline.errors import DataError
 from stagewire_pipeline.joining import Sent
-from stagewire_pipeline.sending import FIRST_TRIES, Sender, Wish, ask
+from stagewire_pipeline.sending import FIRST_TRIES, Sender, Spec, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,9 +50,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is to be written next: answers to so many rows, which were so many bytes of the file.
+    """What is to be written next: answers to `rows` rows, which were `read` bytes of the file.
 
-    `rows` is None where the whole file was one request, whose rows nobody has counted.
+    `rows` is None if the whole file was one request, whose rows were not counted.
     """
 
     answers: Sequence[bytes]
@@ -69,7 +69,7 @@ def send(source: Source, endpoint: Endpoint, pace: Pace) -> Iterator[Part]:
 
     """
     cut, sent = form(source)
-    wish = Wish(
+    spec = Spec(
         content_type=source.content_type,
         accept=source.accept,
         sent=sent,
@@ -79,7 +79,7 @@ def send(source: Source, endpoint: Endpoint, pace: Pace) -> Iterator[Part]:
     limit = pace.size if cut else BODY_BYTES
     head = source.stream.read(limit + 1)
     if len(head) <= limit:
-        answer = ask(endpoint, head, wish, tries=min(pace.tries, FIRST_TRIES))
+        answer = ask(endpoint, head, spec, tries=min(pace.tries, FIRST_TRIES))
         yield Part((answer.body,), None, len(head))
         return
     if cut is None:
@@ -89,7 +89,7 @@ def send(source: Source, endpoint: Endpoint, pace: Pace) -> Iterator[Part]:
             "in UTF-8, which are sent in parts"
         )
     check(source)
-    sender = Sender(endpoint, wish, cut)
+    sender = Sender(endpoint, spec, cut)
     for chunk, answers in answered(source, cut, sender, head=head, workers=pace.workers):
         yield Part(answers, sender.rows(chunk), len(chunk.data))
 
@@ -102,7 +102,7 @@ def answered(
     # Alone, since its answer shows whether all others need the file's header.
     for chunk in itertools.islice(chunks, 1):
         yield chunk, sender(chunk)
-    yield from crew.ordered(chunks, sender, workers=workers)
+    yield from parallel.ordered(chunks, sender, workers=workers)
 
 
 def form(source: Source) -> tuple[Form | None, Sent]:

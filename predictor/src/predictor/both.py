@@ -1,4 +1,4 @@
-"""Few rows by the plan and many by XGBoost, which is brought in once there are many."""
+"""Few rows go to the plan and many to XGBoost, which is loaded when many first arrive."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     Scorer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
-# Of 200 to 600 trees the plan was never the slower one up to here, and at 32 rows 2.6 times as
-# fast (bench/predictor_plan.py): for fewer rows XGBoost is not worth its second and 175 MiB.
+# With 200 to 600 trees the plan was never slower up to this many rows, and at 32 rows 2.6 times as
+# fast (bench/predictor_plan.py): below it XGBoost is not worth its second and 175 MiB.
 ROWS: Final = 256
-# What the crossover is looked for among, once XGBoost is there to compare with.
+# Numbers of rows at which the plan is compared with XGBoost, once that is loaded.
 SIZES: Final = (32, 64, 128, 256, 512, 1024)
-# Fewer rows than this are the plan's whatever the calibration says, which may have run under load: at
+# The plan serves up to this many rows whatever the calibration says, which may have run under load: at
 # 32 the plan was 2.6 times as fast, and for one row XGBoost takes 200 us.
 FLOOR: Final = SIZES[0]
-# The fastest of so many: noise only ever adds.
+# Each size is timed this often and the fastest counts: noise only adds time.
 REPEATS: Final = 5
 
 _log = logging.getLogger(__name__)
@@ -36,9 +36,9 @@ _log = logging.getLogger(__name__)
 class Both:
     """The two ways to the same bits; `rows` is the largest batch that the plan is faster at.
 
-    The first larger batch still goes through the plan, while XGBoost is imported beside it: nobody
-    waits a second for that, and the event loop least of all. Then a short calibration, on the
-    machine that serves, moves `rows` to where the two really cross.
+    The first larger batch still goes through the plan while a thread imports XGBoost, so no request
+    waits a second for that. Then a short calibration, on the machine that serves, moves `rows` to
+    where the two really cross.
     """
 
     def __init__(

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-# What is gathered at once: with four times as much a row took 1.1 times as long, with a quarter, for
-# NumPy's fixed costs, 1.5 times.
+# The memory of one part: with four times as much a row took 1.1 times as long, with a quarter 1.5
+# times, because of NumPy's fixed costs.
 CHUNK_BYTES: Final = 2**18
 
 
 def rows_at_once(width: int) -> int:
-    """Return how many rows are computed at once, of which each takes so many bytes."""
+    """Return how many rows to compute at once, each of which takes `width` bytes."""
     return max(1, CHUNK_BYTES // width)
 
 
 def by_chunks(compute: Callable[[Floats], Floats], features: Floats, rows: int) -> Floats:
-    """Compute so many rows at a time."""
+    """Compute `rows` rows at a time, and join the results."""
     if len(features) <= rows:
         return compute(features)
     starts = range(0, len(features), rows)

@@ -26,7 +26,7 @@ def compile_plan(model_dir: Path, samples: NDArray[np.float32], engine: Engine) 
     """Write the plan of a model directory if it is proven, and return what is to be recorded.
 
     `samples` are rows of features, shape (rows, features), the more the better. What is recorded is
-    `proven`, and the kind of plan and the rows that prove it, or the `reason` why there is none.
+    `proven`, with the kind of plan and the number of rows that prove it, or the `reason` why not.
     """
     (model_dir / plans.NAME).unlink(missing_ok=True)
     try:

@@ -36,7 +36,7 @@ class Engine:
 
     @property
     def booster(self) -> xgb.Booster:
-        """The Booster, loaded by whoever asks first while the others wait.
+        """The Booster, loaded by the first thread that asks while the others wait.
 
         Raises:
             ArtifactError: XGBoost cannot read the file.

@@ -29,7 +29,7 @@ def _expf() -> Callable[[float], float]:
     """Find expf in the process, to which NumPy and XGBoost have brought the C library's maths."""
     found: Any = ctypes.CDLL(None).expf
     found.restype, found.argtypes = ctypes.c_float, [ctypes.c_float]
-    return found  # type: ignore[no-any-return] # ctypes knows no signatures
+    return found  # type: ignore[no-any-return] # ctypes has no signatures
 
 
 def _exp(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -65,8 +65,8 @@ def _softmax(margins: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.divide(shares, total.astype(np.float32), dtype=np.float32)
 
 
-# An objective that is not here has no plan (survival:aft is not: its exp is another). Whether one that is here equals XGBoost is proven for
-# every model when it is packaged.
+# An objective that is not listed has no plan (survival:aft is not, because its exp is another one).
+# That a listed one equals XGBoost is proven for every model when it is packaged.
 LINKS: Final[Mapping[str, Link]] = {
     "binary:hinge": _step,
     "binary:logistic": _sigmoid,

@@ -76,7 +76,7 @@ class Predictor:
         return self.scorer(features)
 
     def warm(self) -> None:
-        """Load XGBoost, where a plan has spared it so far; returns when it is there."""
+        """Load XGBoost if a plan has made it unnecessary so far; returns when it is loaded."""
         if isinstance(self.scorer, Both):
             self.scorer.warm().join()
 
@@ -84,7 +84,7 @@ class Predictor:
 def load(model_dir: Path, told: Start | None = None) -> Predictor:
     """Load the model of a directory.
 
-    Its plan is used where the manifest says that it is proven, and if the deployment wants it.
+    Its plan is used if the manifest says that it is proven and the deployment allows it.
 
     Raises:
         ArtifactError: there is none, it cannot be read, or it is of a kind that is not served.
@@ -107,7 +107,7 @@ def _objection(told: Start, file: Path) -> str | None:
     if not told.plan:
         return "STAGEWIRE_PLAN=off"
     if found is None:
-        return "there is no manifest to vouch for one"
+        return "there is no manifest that proves one"
     if found.proven and file.is_file():
         return None
     return str(found.plan.get("reason", "it was packaged without one"))

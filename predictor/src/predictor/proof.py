@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.float32]
 
-# Each sample row with each cell missing and each odd number: of so many rows.
+# This many sample rows are tried with each cell in turn missing or an odd number.
 EDGED: Final = 64
 _HUGE: Final = np.finfo(np.float32).max
 _TINY: Final = np.finfo(np.float32).smallest_subnormal
 ODD: Final = (np.nan, 0.0, -0.0, _HUGE, -_HUGE, _TINY, -_TINY)
-# A row is scored within its batch and alone, for so many of each batch.
+# The first rows of each batch are also scored alone, this many.
 ALONE: Final = 8
-# Of margins through a link: survival:aft, whose exp is another, differs in one of 300.
+# Margins to try a link with: survival:aft, which has another exp, differs in one of 300.
 MARGINS: Final = 20_000
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from stagewire.training import Hyperparameters
 
-# Slow and small-stepped with many rounds: on 4,000 rows of 10 features this trains in a second or
-# two, and with a validation channel early stopping ends it where more rounds do harm.
+# Small steps and many rounds: on 4,000 rows of 10 features this trains in a second or two, and with a
+# validation channel early stopping ends it when more rounds would overfit.
 NUMBERS: Final[Mapping[str, float]] = {
     "eta": 0.05,
     "subsample": 0.8,
@@ -24,7 +24,7 @@ NUMBERS: Final[Mapping[str, float]] = {
     "lambda": 1.0,
 }
 INTEGERS: Final[Mapping[str, int]] = {"max_depth": 4, "seed": 0}
-# Without a validation channel nothing ends the training: 200 rounds of 0.05 stay before the harm.
+# Without a validation channel nothing ends the training early; 200 rounds of 0.05 do not overfit yet.
 ROUNDS: Final = 200
 ROUNDS_VALIDATED: Final = 1000
 PATIENCE: Final = 30

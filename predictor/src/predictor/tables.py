@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     Bits = NDArray[np.unsignedinteger[Any]]
     Spans = tuple[NDArray[np.int64], NDArray[np.int64]]
 
-# XGBoost itself would take 110 MiB; a forest whose table would take more than this is walked, which is
-# up to four times as slow for one row (1,000 trees of depth 6 take 20 MiB).
+# XGBoost itself takes 110 MiB. A forest whose table would be larger than this is walked instead, up to
+# four times as slow for one row (1,000 trees of depth 6 take 20 MiB).
 TABLE_BYTES: Final = 32 * 2**20
 # Bits of the widest integer.
 LEAVES: Final = 64
@@ -90,7 +90,7 @@ class Tables:
 
 
 def build(trees: Trees) -> Tables | None:
-    """Make the tables, or None where a tree has too many leaves for a word or memory would not do."""
+    """Make the tables; None if a tree has more leaves than a word has bits, or memory would not do."""
     spans = _spans(trees)
     most = int(spans[1].max())
     if most > LEAVES:

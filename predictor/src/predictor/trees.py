@@ -1,4 +1,4 @@
-"""A forest as flat arrays, all that is left of a Booster once it is trained."""
+"""A forest as flat arrays: all of a Booster that serving needs."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Walk:
         split = trees.feature >= 0
         self.depth = sum(1 for _ in trees.levels())
         self.column = np.where(split, 2 * trees.feature + ~trees.missing_left, 0).astype(np.intp)
-        # Nothing passes NaN, so whoever reached a leaf stays.
+        # Nothing passes NaN, so a row that has reached a leaf stays there.
         self.threshold = np.where(split, trees.number, np.float32(np.nan))
         self.left = trees.left.astype(np.intp)
         self.values = trees.number

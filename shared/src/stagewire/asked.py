@@ -1,4 +1,4 @@
-"""What the headers of a usual request ask for, read once a head and not once a request."""
+"""What the headers of a usual request ask for, read once for all requests with the same head."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The formats, and the request's id; `kind` is the Content-Type, with `media.ANY_ID` for the id it has.
+    """The formats and the request's id.
 
-    `passed` is that id, `given` the one of the header X-Request-Id.
+    `kind` is the Content-Type with `media.ANY_ID` in place of the id, `passed` is that id, and `given`
+    is the one of the header X-Request-Id.
     """
 
     kind: str

@@ -1,8 +1,8 @@
 """Micro-batches: small requests that wait for one another anyway are computed in one call.
 
-For stages whose call costs much whatever the rows are: scikit-learn's transform takes 4 ms for one
-row and 5 for a thousand. Nobody waits for company: who finds nobody computing computes at once, and
-those who come meanwhile are the next batch.
+For stages whose call is expensive for any number of rows: scikit-learn's transform takes 4 ms for one
+row and 5 for a thousand. No request waits for others: if nothing is being computed, it is computed at
+once; requests that arrive meanwhile form the next batch.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Part:
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
-        """What must be equal for rows to stand below one another: names and types."""
+        """What must be equal for rows to be in one batch: names and types."""
         return tuple((column.name, column.numpy().dtype.str) for column in self.data.columns)
 
 
@@ -87,7 +87,7 @@ class Batcher:
         self._waiting.append(part)
         if not self._busy:
             self._busy = True
-            # After what has arrived in the same turn of the loop, and that is no wait.
+            # After everything that arrives in this turn of the loop, which takes no time.
             loop.call_soon(self._next)
         return await part.future
 
@@ -102,7 +102,7 @@ class Batcher:
             work.add_done_callback(functools.partial(self._settle, batch))
 
     def _gather(self) -> list[Part]:
-        """Take what waits and is still wanted, up to the bound, while it can stand below the first."""
+        """Take the waiting parts that are still wanted, up to the bound, while they fit the first one."""
         batch: list[Part] = []
         rows = 0
         while self._waiting:
@@ -162,13 +162,13 @@ def _alone(function: Function, table: Table) -> Outcome:
 
 
 def _blamed(group: Sequence[Table], rows: Sequence[int]) -> set[int]:
-    """Find whose the bad rows are; everybody's when none is named."""
+    """Find the tables that the bad rows are from; all of them when no row is named."""
     ends = np.cumsum([table.rows for table in group])
     return set(np.searchsorted(ends, rows, side="right").tolist()) or set(range(len(group)))
 
 
 def concatenate(tables: Sequence[Table]) -> Table:
-    """Stand the rows of tables of equal columns below one another."""
+    """Put the rows of tables with equal columns into one table."""
     columns = tuple(
         Column(each[0].name, np.concatenate([column.numpy() for column in each]), each[0].role)
         for each in zip(*(table.columns for table in tables), strict=True)

@@ -1,4 +1,4 @@
-"""A request's body as ASGI brings it, never more of it than the limit, and of all together neither."""
+"""Reads a request's body, within the limit of one body and of all bodies together."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Share:
         """Take more of the store.
 
         Raises:
-            Busy: others hold too much of it. Who is alone may hold any body.
+            Busy: others hold too much of it. A request that is alone may hold any body.
 
         """
         store = self.store
@@ -59,11 +59,11 @@ class Share:
 
 
 async def read(receive: Receive, headers: Headers, limit: int, share: Share) -> bytes | None:
-    """Read a request's body, None when the client left.
+    """Read a request's body; None if the client disconnected.
 
     Raises:
-        TooLarge: it is over the limit; told from Content-Length before a byte is read.
-        Busy: with the bodies of others it is more than may be held; told as early.
+        TooLarge: it is over the limit; Content-Length says so before a byte is read.
+        Busy: together with other bodies it is more than may be held; known as early.
 
     """
     stated = headers.raw.get(b"content-length", b"")
@@ -92,7 +92,7 @@ async def _rest(receive: Receive, first: bytes, limit: int, share: Share) -> byt
         size += len(chunks[-1])
         if size > limit:
             raise _too_large(size, limit)
-        if size > share.held:  # nobody has said how much there will be
+        if size > share.held:  # chunked: its size was not announced
             share.take(size - share.held)
         more = message.get("more_body", False)
     return b"".join(chunks)

@@ -60,7 +60,7 @@ def shorten(value: object) -> str:
 
 def error(row: int, field: Field, value: object, reason: str) -> RowError:
     """Name one bad cell."""
-    return RowError(row, field.name, shorten(value), reason)
+    return RowError(row, field.name, None if value is None else shorten(value), reason)
 
 
 def _finite(values: Array, errors: list[RowError], field: Field) -> Found:
@@ -144,10 +144,7 @@ def _each(cells: Sequence[Any], field: Field, convert: Callable[[Any], Any]) -> 
     for row, cell in enumerate(cells):
         value = convert(cell)
         if isinstance(value, refused):
-            shown = None if cell is ABSENT else cell
-            errors.append(
-                RowError(row, field.name, None if shown is None else shorten(shown), str(value))
-            )
+            errors.append(error(row, field, None if cell is ABSENT else cell, str(value)))
             value = bad
         values.append(value)
     return (np.array(values, dtype=np.float64) if field.numeric else objects(values)), errors

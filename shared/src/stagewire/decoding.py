@@ -172,7 +172,7 @@ def _carried(name: str, cells: Any, parsed: Parsed, role: Role) -> Values:
         raise SchemaMismatch(msg)
     # A key that a row lacks is null in the answer: every row has every column there.
     # NaN, which Python's writer makes, is missing as null is.
-    return objects(None if cell is ABSENT or cell != cell else cell for cell in cells)  # noqa: PLR0124
+    return objects(None if cell is ABSENT or cell != cell else cell for cell in cells)  # noqa: PLR0124 (nan)
 
 
 def _passed_errors(parsed: Parsed) -> list[RowError]:

@@ -76,8 +76,8 @@ def _negotiated(answer: Answer, accept: str) -> tuple[bytes, str]:
             return CODECS[chosen[0]].write(answer), chosen[0]
         except NotAcceptable as error:
             if chosen[1].media.name == "*/*":
-                raise  # who takes anything gets the form that they sent, or the reason
-            # What is wanted most cannot carry this answer; perhaps the next can.
+                raise  # Accept */* means the request's own form, or the reason why not
+            # The format wanted most cannot carry this answer; perhaps the next one can.
             refusal = error
             left.remove(chosen[0])
     raise refusal

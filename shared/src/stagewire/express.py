@@ -1,9 +1,8 @@
-"""Small requests answered in the very call that hands their last byte over, without a task or a cycle.
+"""Small requests are answered in the call that delivers their last byte, without a task of their own.
 
 uvicorn makes a task, a cycle and an event for each request, and writes head and body apart: 40 us of
-one row's 60. What the lane answers needs none of it, nor does a ping, which no turn of the loop then
-keeps waiting. Everything else, and all that is not plain and in one piece, takes uvicorn's own way, as
-it would have.
+one row's 60. What the lane answers needs none of that, nor does a ping, which then never waits for
+a turn of the loop. Everything else takes uvicorn's own path, unchanged.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from httptools import HttpRequestParser
 from stagewire.asked import Asked
 from stagewire.front import Front
 from stagewire.headers import Headers
-from stagewire.patient import Patient
+from stagewire.keepalive import KeepAlive
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n"
 _PONG = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 _USUAL = {b"/invocations": b"POST", b"/ping": b"GET"}
 
 
-class Express(Patient):
+class Express(KeepAlive):
     """uvicorn's protocol for httptools, with a short cut to a stage's lane."""
 
     def __init__(self, *args: Any, **rest: Any) -> None:
@@ -172,14 +171,14 @@ class Express(Patient):
         content, kind, request_id = found
         head = _HEAD % (kind.encode("latin-1"), request_id.encode("ascii"), len(content))
         self.transport.write(head + content)
-        self.rest()
+        self.mark_idle()
         return True
 
     def _pong(self, front: Front) -> bool:
         if not front.ready():
             return False
         self.transport.write(_PONG)
-        self.rest()
+        self.mark_idle()
         return True
 
     def _usual_way(self) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# Counted for a client that left before its answer; nginx's number, never sent.
+CLIENT_LEFT = 499
 _METHODS = {"/ping": ("GET", "HEAD"), "/invocations": ("POST",)}
 
 
@@ -107,7 +109,7 @@ class Front:
         request_id = new_id() if given is None else checked(given.decode("latin-1"))
         context = Context(self.model_dir, request_id, headers)
         metrics.in_flight += 1
-        status = 499  # what a client that left without an answer is counted as
+        status = CLIENT_LEFT
         try:
             status = await self._answer(scope, receive, send, context, headers)
         finally:
@@ -134,7 +136,7 @@ class Front:
         stage = service.stage
         if stage is None or service.batcher is not None:
             return None
-        if len(body) > service.settings.body_bytes or not service.here(len(body)):
+        if len(body) > service.settings.body_bytes or not service.inline(len(body)):
             return None
         given = asked.id if passed is None else passed
         found = stage.at_once(body, asked.kind, asked.accept, given, passed=passed is not None)
@@ -153,7 +155,7 @@ class Front:
             with Share(self.service.store) as share:
                 body = await read(receive, headers, self.service.settings.body_bytes, share)
                 if body is None:
-                    return 499
+                    return CLIENT_LEFT
                 accept = headers.raw.get(b"accept")
                 found, kind = await self.service.answer(
                     body,

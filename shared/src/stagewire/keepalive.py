@@ -1,6 +1,6 @@
-"""One timer a connection for its keep-alive, where uvicorn starts and cancels one for each request.
+"""One keep-alive timer a connection, where uvicorn starts and cancels one for each request.
 
-On uvloop each is a handle to open and to close again, which was a seventh of the CPU time of a
+On uvloop each timer is a handle that is opened and closed again: a seventh of the CPU time of a
 one-row request.
 """
 
@@ -9,44 +9,44 @@ from __future__ import annotations
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-class Patient(HttpToolsProtocol):
-    """uvicorn's protocol for httptools; `rested` is when the last answer was given, None while one is due."""
+class KeepAlive(HttpToolsProtocol):
+    """uvicorn's protocol for httptools; `idle_since` is the loop's time of the last answer, None during a request."""
 
-    rested: float | None = None
+    idle_since: float | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the timer too, which would keep all this for its time."""
+        """Cancel the timer too, which would keep the connection in memory until it fires."""
         super().connection_lost(exc)
         self._disarm()
 
     def on_response_complete(self) -> None:
-        """Let uvicorn go on to what waits behind, or arm a timer of its own."""
+        """Let uvicorn go on to the next request in the pipeline, or start its own timer."""
         self._disarm()
         super().on_response_complete()
         if self.timeout_keep_alive_task is not None:
-            self.rested = self.loop.time()
+            self.idle_since = self.loop.time()
 
-    def rest(self) -> None:
-        """Note that a request was answered with nothing behind it."""
+    def mark_idle(self) -> None:
+        """Note that a request was answered and no other one waits on this connection."""
         self.server_state.total_requests += 1
-        self.rested = self.loop.time()
+        self.idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._arm(self.timeout_keep_alive)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close when it has rested for so long; else look again when it would have."""
+        """Close a connection that was idle for the whole time; else look again when it would have been."""
         self.timeout_keep_alive_task = None
-        if self.rested is None:
-            return  # its answer arms the next timer
-        left = self.rested + self.timeout_keep_alive - self.loop.time()
+        if self.idle_since is None:
+            return  # the answer starts the next timer
+        left = self.idle_since + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self._arm(left)
         else:
             super().timeout_keep_alive_handler()
 
     def _unset_keepalive_if_required(self) -> None:
-        """Hear that data has come; the timer will see it."""
-        self.rested = None
+        """Note that data has arrived; the timer looks at this when it fires."""
+        self.idle_since = None
 
     def _arm(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(

@@ -1,8 +1,8 @@
-"""The straight line through a stage, for what nearly all requests are; whatever else is asked goes the general way.
+"""The fast path through a stage, for what nearly all requests are; all others take the general path.
 
 A lane takes rows without names, every one of them good, and a model that computes on arrays. Where
-anything is unusual it steps aside (None) before it has done anything, and the general way decides;
-both give the same bytes, which tests compare.
+anything is unusual it returns None before it has done anything, and the general path decides. Both
+give the same bytes, which tests compare.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 HOP: Final = "hop"
 
-# What is beyond it may round to infinity as float32.
+# A number beyond it may round to infinity as float32.
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
 
@@ -115,7 +115,7 @@ class Lane:
     def __call__(
         self, body: bytes, kind: str, accept: str | None, given: str, *, passed: bool
     ) -> tuple[bytes, str] | None:
-        """Answer a request, or return None to leave it to the general way.
+        """Answer a request, or return None to leave it to the general path.
 
         `kind` is its Content-Type without the id, `given` the id, and `passed` says that it stood there.
         """
@@ -125,7 +125,7 @@ class Lane:
                 return None
             form = self.form(accept, found.request.origin)
             return None if form is None else self.answer(body, found, form, given)
-        except Exception:  # noqa: BLE001 (the general way fails likewise, and says so in full)
+        except Exception:  # noqa: BLE001 (the general path fails too, and says why)
             return None
 
     def answer(self, body: bytes, found: Opened, form: str, given: str) -> tuple[bytes, str] | None:
@@ -157,7 +157,7 @@ class Features(Lane):
         self.packed = lru_cache(maxsize=64)(self._packed)
 
     def answer(self, body: bytes, found: Opened, form: str, given: str) -> tuple[bytes, str] | None:
-        """Featurize; anything but CSV in, and the hop or CSV out, is left to the general way."""
+        """Featurize; anything but CSV in, and the hop or CSV out, is left to the general path."""
         if not found.csv or form not in {HOP, media.CSV}:
             return None
         rows = self.plain.few(body)

@@ -7,17 +7,17 @@ MIB = 1024 * 1024
 # SageMaker takes real-time payloads up to 25 MB (Developer Guide, deploy-model-options).
 BODY_BYTES = 25 * MIB
 
-# What Arrow compresses or says once in a dictionary may decode to so many times the limit. An answer
-# repeats its columns as plain ones, and SageMaker carries no more of them back than it brings; as
+# Arrow that is compressed or uses dictionaries may decode to this many times the body's limit. An
+# answer repeats these columns in plain form, and SageMaker's limit on answers is that on requests; as
 # CSV a number of 8 bytes may take half.
 EXPANSION = 2
 
-# So many cells a body may have at most: one a byte, as in a CSV of nothing but commas. JSON objects
-# that share no name would have rows times names.
+# The most cells a body may have: one a byte, as in a CSV of nothing but commas. JSON objects that share
+# no names would otherwise have rows times names.
 CELLS = BODY_BYTES
 
-# More rows than this that are no rows at all are not listed but refused as a whole: 25 MiB of line
-# ends would be 26 million errors of 200 bytes each.
+# A body with more broken rows than this is refused as a whole, without a list: 25 MiB of line ends
+# would make 26 million errors of 200 bytes each.
 BROKEN_ROWS = 100_000
 
 # A model container must reply within 60 s (Developer Guide, your-algorithms-inference-code).
@@ -30,12 +30,12 @@ DRAIN_SECONDS = 25.0
 # halves the latency of small requests, above it `/ping` would wait.
 INLINE_BYTES = 16 * 1024
 
-# A body that comes alone, with nothing in work, is answered inline up to so many times that size: a
-# thread hop would be a tenth of 1,000 rows' time, and of a crowd only the first one gains it.
-CALM_FACTOR = 4
+# A body that arrives alone, while nothing is queued, is answered inline up to this many times that
+# size: a thread hop is a tenth of 1,000 rows' time. Of many at once only the first one gains it.
+ALONE_FACTOR = 4
 
-# Bodies that are read or waited for may together be so many of the largest: 200 MiB, where a queue of
-# such bodies alone would be gigabytes.
+# All bodies that are being read or answered may together have the size of this many of the largest:
+# 200 MiB. A queue bounded by number alone could hold gigabytes.
 HELD_BODIES = 8
 
 # Each worker thread may have this many requests waiting: at 10 ms apiece the last one waits
@@ -46,9 +46,9 @@ QUEUE_PER_THREAD = 128
 # any number they add half a millisecond, and more rows gain nothing.
 BATCH_ROWS = 1024
 
-# A batch may take this much longer than a request alone; a fifth of the platform's 50 ms or so
-# that a caller notices.
+# A batch may take this much longer than a request alone: a fifth of the 50 ms or so that a caller of
+# the platform notices.
 BATCH_SECONDS = 0.01
 
-# JSON bodies and CSV rows name at most this much of a bad value back to the caller.
+# An error quotes at most this much of a bad value.
 VALUE_CHARACTERS = 80

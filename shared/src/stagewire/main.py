@@ -93,6 +93,6 @@ def _compile(name: str, found: Settings, hop_dtype: str | None) -> int:
         compile_model(name, found, hop_dtype=hop_dtype)
     except (ArtifactError, TrainingError) as error:
         _log.error("cannot compile: %s", error)
-        print(error, file=sys.stderr)  # noqa: T201 (whoever packages reads it here)
+        print(error, file=sys.stderr)  # noqa: T201 (`stagewire package` reads it here)
         return 1
     return 0

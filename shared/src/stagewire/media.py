@@ -1,6 +1,6 @@
 """Content types compared by media type with their parameters understood, and Accept as real negotiation.
 
-Exact string comparison is the commonest failure of chains in the field: `text/csv; charset=utf-8`
+Exact string comparison is the most common failure of such chains: `text/csv; charset=utf-8`
 "is not supported" by the very images that answer it (aws/amazon-sagemaker-examples#3235).
 """
 
@@ -26,8 +26,8 @@ ARROW = "application/vnd.apache.arrow.stream"
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
 _PARAMETER = re.compile(rf'\s*;\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))?)?\s*')
-# On a hop the id is the one part of a Content-Type that differs from request to request; so it stands
-# there, where it needs no quotes.
+# The request's id, the one part of a hop's Content-Type that differs between requests; it is taken
+# out before the rest is looked up.
 ID = r"; sw-id=([0-9A-Za-z_.-]{1,64})"
 _ID = re.compile(rf"{ID}(?=;|$)")
 ANY_ID = "_"
@@ -74,9 +74,11 @@ def apart(header: str) -> tuple[str, str | None]:
     return f"{header[: found.start(1)]}{ANY_ID}{header[found.end() :]}", found[1]
 
 
-@lru_cache(
-    maxsize=256
-)  # clients send few distinct headers; a bound keeps hostile ones from growing it
+# Clients send few distinct headers; the bound keeps hostile ones from filling the memory.
+_REMEMBERED = 256
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _remembered(header: str) -> MediaType | None:
     media, end = _parse(header, 0)
     return None if header[end:].strip() else media
@@ -120,9 +122,7 @@ class Range:
 ANY = Range(MediaType("*/*"), 1.0)
 
 
-@lru_cache(
-    maxsize=256
-)  # clients send few distinct headers; a bound keeps hostile ones from growing it
+@lru_cache(maxsize=_REMEMBERED)
 def accept(header: str) -> tuple[Range, ...]:
     """Read an Accept header, most wanted first; an empty one accepts anything.
 

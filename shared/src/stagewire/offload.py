@@ -1,4 +1,4 @@
-"""Work that proves too long for the event loop says so, and is done anew in the pool."""
+"""Work that turns out to be too long for the event loop is abandoned there and done in the pool."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 
 
 class Offload(Exception):
-    """What was begun on the event loop would hold it; nothing has been answered yet."""
+    """Work begun on the event loop would block it; nothing has been answered yet."""
 
 
 def off_loop() -> None:
-    """Go on where work may take its time.
+    """Go on only if this thread runs no event loop.
 
     Raises:
         Offload: this is an event loop's thread, and `/ping` would wait.

@@ -1,4 +1,4 @@
-"""What a codec reads before the schema is known to hold: columns as they were written."""
+"""What a codec reads from a body, before it is checked against the schema: columns as written."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def columns_of(
 
 
 def refuse_broken(errors: Sequence[RowError]) -> None:
-    """Stop where a body is no table.
+    """Stop when too many rows of a body are broken.
 
     Raises:
-        Malformed: too many rows are broken to keep an error of each.
+        Malformed: there are too many to keep an error of each.
 
     """
     if len(errors) > BROKEN_ROWS:

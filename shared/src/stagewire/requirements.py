@@ -1,4 +1,4 @@
-"""A user's `code/requirements.txt` is checked and never installed: a container that needs the network to start will not."""
+"""A user's `code/requirements.txt` is checked, never installed: a container must start without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether rows may be computed beside those of other requests: nobody's answer may depend on company."""
+"""Whether rows of several requests may be computed together: no answer may depend on the other rows."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def bound(stage: Stage, settings: Settings, *, clock: Callable[[], float] = perf
         stage.predict(data, Context("", "batch"))
         return clock() - start
 
-    # Of each the fastest: noise only ever adds.
+    # The fastest of each: noise only adds time.
     one, many = (min(time(size) for _ in range(REPEATS)) for size in (1, SAMPLE))
     each = max((many - one) / SAMPLE, 1e-9)
     return max(1, min(settings.batch_rows, int(settings.batch_seconds / each)))
 
 
 def _difference(stage: Stage, rows: Table) -> str | None:
-    """Compute rows alone and in company, and say where a bit differs."""
+    """Compute rows alone and together, and say where a bit differs."""
     try:
         alone = [_bits(stage, rows, [row])[0] for row in range(rows.rows)]
         for size in SIZES:

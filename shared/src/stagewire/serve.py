@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 # Names the stage to worker processes, which share nothing with their parent but the environment.
 STAGE = "STAGEWIRE_STAGE"
 
-# A worker that its parent hears nothing of for so long is replaced. Reading a large model keeps it
-# silent for longer than the 5 s that uvicorn gives, and it would be killed again and again.
+# A worker that does not answer its parent for this long is replaced. Loading a large model keeps it
+# silent for longer than uvicorn's default of 5 s, and it would be killed again and again.
 _SILENT_SECONDS = 20
 
 
@@ -42,7 +42,7 @@ def serve(name: str, found: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     if found.workers > 1:
-        gc.enable()  # this process watches the others, and loads no stage that would do it
+        gc.enable()  # this process only watches the workers; loading a stage would enable it
     uvicorn.run(
         partial(_front, name, found) if found.workers == 1 else "stagewire.serve:application",
         factory=True,
@@ -90,8 +90,8 @@ def _front(name: str, found: Settings) -> Front:
 
 
 def _follow(parent: int) -> None:
-    """End, drained, when the parent died without a word: an orphan would keep the port for ever."""
-    # Imported here: it takes 2 ms, and who is alone follows nobody.
+    """Drain and end if the parent dies: an orphan would keep the port for ever."""
+    # Imported here: it takes 2 ms, which a single process, without a parent, need not spend.
     from multiprocessing import connection
 
     connection.wait([parent])

@@ -1,8 +1,8 @@
 """A stage in service: loading, ready or refused, and where its work is done.
 
 Work of few rows runs on the event loop, where a thread hop would cost more than it saves, and so does
-a single larger body when nothing else is in work; what is more goes to a pool of the CPU quota's
-size, so that `/ping` is always answered.
+a single larger body while nothing else is in progress. All other work goes to a pool of the CPU
+quota's size, so that `/ping` is always answered.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stagewire import loading, rowwise, warming
 from stagewire.batching import Batcher
 from stagewire.body import Store
 from stagewire.errors import ArtifactError, Busy, DeadlineExceeded, NotReady, StageError
-from stagewire.limits import CALM_FACTOR, HELD_BODIES, QUEUE_PER_THREAD
+from stagewire.limits import ALONE_FACTOR, HELD_BODIES, QUEUE_PER_THREAD
 from stagewire.metrics import Metrics
 from stagewire.offload import Offload
 from stagewire.script import Context
@@ -63,7 +63,7 @@ class Service:
         self.limit = self.settings.threads * QUEUE_PER_THREAD
         self.store = Store(self.settings.body_bytes * HELD_BODIES)
         self.inline_bytes = 0
-        self.calm = True
+        self._turn_free = True
         self.settled, self._asked = asyncio.Event(), asyncio.Event()
         self.unbatched: str | None = str(self.state)
         self.batch_rows = self.settings.batch_rows
@@ -74,7 +74,7 @@ class Service:
         try:
             await self._start()
         finally:
-            gc.enable()  # a stage's program has put it off
+            gc.enable()  # the stage's `__main__` has disabled it
             self.settled.set()
 
     async def _start(self) -> None:
@@ -131,30 +131,30 @@ class Service:
         return self.stage
 
     async def warm(self, web: Callable[[], Awaitable[object]]) -> None:
-        """Once somebody was told that the stage is ready, load in the background what it may need."""
+        """After the first ready ping, load in the background what later requests may need."""
         await self._asked.wait()
         try:
             await web()
-        except Exception:  # noqa: BLE001 (who asks for it will be told)
+        except Exception:  # noqa: BLE001 (the request that needs it will report it)
             _log.exception("the web app cannot be built")
         await asyncio.to_thread(warming.warm, self.ready())
         gc.collect()
         gc.freeze()
         _log.info("warm")
 
-    def here(self, size: int) -> bool:
-        """Tell whether a usual body is answered on the event loop; a larger one takes the loop's turn."""
+    def inline(self, size: int) -> bool:
+        """Tell whether to answer a usual body on the event loop; of larger ones, one in each turn of the loop."""
         if size <= self.inline_bytes:
             return True
-        if size > self.inline_bytes * CALM_FACTOR or self.metrics.queued or not self.calm:
+        if size > self.inline_bytes * ALONE_FACTOR or self.metrics.queued or not self._turn_free:
             return False
-        self.calm = False
-        # Whatever else has arrived by now is heard before the next one is.
-        asyncio.get_running_loop().call_soon(self._rested)
+        self._turn_free = False
+        # Everything else that has arrived by now is handled before the next such body.
+        asyncio.get_running_loop().call_soon(self._free_turn)
         return True
 
-    def _rested(self) -> None:
-        self.calm = True
+    def _free_turn(self) -> None:
+        self._turn_free = True
 
     async def answer(
         self, body: bytes, content_type: str, accept: str | None, context: Context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -46,7 +47,7 @@ class Settings:
     program: str | None = None
     workers: int = 1
     reply_seconds: float = REPLY_SECONDS
-    log_level: int = 20
+    log_level: int = logging.INFO
     body_bytes: int = BODY_BYTES
     hop: bool = False
     policy: Policy = Policy.FAIL
@@ -86,7 +87,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         program=env.text("SAGEMAKER_PROGRAM"),
         workers=workers,
         reply_seconds=env.number("MODEL_SERVER_TIMEOUT", REPLY_SECONDS),
-        log_level=env.integer("SAGEMAKER_CONTAINER_LOG_LEVEL", 20, low=0, high=50),
+        log_level=env.integer("SAGEMAKER_CONTAINER_LOG_LEVEL", logging.INFO, low=0, high=50),
         body_bytes=int(env.number("SAGEMAKER_MAX_PAYLOAD_IN_MB", BODY_BYTES / MIB) * MIB),
         hop=env.choice("STAGEWIRE_HOP", {"auto": True, "off": False}, default=False),
         policy=env.choice("STAGEWIRE_BAD_ROWS", {str(p): p for p in Policy}, default=Policy.FAIL),

@@ -37,7 +37,7 @@ class Stage:
     """Functions, the model they loaded, and what the deployment decides.
 
     `hop_dtype` is set when the next stage is ours; `default_accept` stands in for an absent or
-    open Accept, as SageMaker's toolkits have it; `straight` lets usual requests take the lane.
+    open Accept, as SageMaker's toolkits have it; `straight` lets usual requests take the lane, the fast path.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Stage:
     _lane: Lane | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        """Look for the straight line, which needs all the rest."""
+        """Make the lane, which needs all other fields."""
         if self.straight:
             object.__setattr__(self, "_lane", lane(self))
 
     @property
     def inline_bytes(self) -> int:
-        """The largest body that is worth no thread: the loaded model knows better than its module."""
+        """The largest body that is not worth a thread: the model's own figure, else its module's."""
         own = None if self.script.user else getattr(self.model, "inline_bytes", None)
         return self.script.inline_bytes if own is None else int(own)
 

@@ -1,4 +1,4 @@
-"""What a stage's own `model_fn` is told as `context`: what the deployment decides, and the manifest that was read."""
+"""The `context` of a stage's own `model_fn`: what the deployment decides, and the manifest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Start(Context):
-    """The settings and the proof that loading a model depends on; each was read and checked before."""
+    """The settings and the manifest that loading a model depends on, read and checked already."""
 
     plan: bool = True
     allow_skew: bool = False

@@ -68,7 +68,7 @@ class Column:
             return list(self.values.to_pylist())
         if self.values.dtype.kind != "f":
             return list(self.values.tolist())
-        return [None if value != value else value for value in self.values.tolist()]  # noqa: PLR0124
+        return [None if value != value else value for value in self.values.tolist()]  # noqa: PLR0124 (nan is missing)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +171,7 @@ def from_matrix(
         ValueError: the array is not 2-D or has another number of columns than names.
 
     """
-    if matrix.ndim != 2 or matrix.shape[1] != len(names):  # noqa: PLR2004
+    if matrix.ndim != 2 or matrix.shape[1] != len(names):  # noqa: PLR2004 (rows and columns)
         msg = (
             f"an array of shape {matrix.shape} does not hold the {len(names)} columns {list(names)}"
         )

@@ -20,12 +20,12 @@ def warm(stage: Stage) -> None:
     for name in LIBRARIES:
         try:
             importlib.import_module(name)
-        except Exception:  # noqa: BLE001 (whoever needs it will say so to its caller)
+        except Exception:  # noqa: BLE001 (the request that needs it will report it)
             _log.exception("%s cannot be loaded", name)
     own = None if stage.script.user else getattr(stage.model, "warm", None)
     if not callable(own):
         return
     try:
         own()
-    except Exception:  # noqa: BLE001 (the stage serves without, as it does in a lean start)
+    except Exception:  # noqa: BLE001 (the stage serves without it, as after a lean start)
         _log.exception("the model's own warming up failed")

@@ -110,7 +110,7 @@ class Box:
 
 
 @contextmanager
-def running(plans, *, driver, limits, settings, store, clock):  # noqa: PLR0913 -- its parts
+def running(plans, *, driver, limits, settings, store, clock):  # noqa: PLR0913 (its parts)
     """Serve the endpoint `pipe` of these plans, from when it is InService."""
     listener = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -33,7 +33,7 @@ class Held:
         self.changed = threading.Condition()
         self.now = self.most = self.total = 0
 
-    async def __call__(self, receive, send):  # noqa: ARG002 -- the form of a stub's behaviour
+    async def __call__(self, receive, send):  # noqa: ARG002 (the form of a stub's behaviour)
         """Hold the request, then answer."""
         self._count(1)
         await asyncio.to_thread(self.gate.wait, 30)

@@ -39,7 +39,7 @@ def waiting():
 async def told(caplog, text):
     """Wait until the log says so."""
     async with asyncio.timeout(20):
-        while text not in caplog.text:  # noqa: ASYNC110 -- for a moment
+        while text not in caplog.text:  # noqa: ASYNC110 (for a moment)
             await asyncio.sleep(0.005)
 
 

@@ -1,4 +1,4 @@
-"""Rows at the edges of a plan: each cell missing, unknown, zero of either sign, huge, at a limit."""
+"""Rows at the edges of a plan: cells that are missing, unknown, +0 or -0, huge, or at a limit."""
 
 from __future__ import annotations
 

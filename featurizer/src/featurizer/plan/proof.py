@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Compute = Callable[[Table], Floats]
 
-# Rows at a time, to bound the memory: some tens of columns of them are a few MiB.
+# Rows computed at a time, to bound the memory: with some tens of columns, a few MiB.
 CHUNK = 16_384
 # Rows that are also computed alone: the plan takes some 20 us for each, scikit-learn 4 ms.
 SINGLE = 1024
@@ -68,7 +68,7 @@ def prove(plan: Compute, reference: Compute, data: Table, *, alone: int = ALONE)
 
     """
     digest, refused = hashlib.sha256(), 0
-    # Huge numbers overflow and odd categories warn, in scikit-learn; both are part of the proof.
+    # In scikit-learn huge numbers overflow and odd categories warn; both are part of the proof.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for start in range(0, data.rows, CHUNK):
@@ -166,6 +166,6 @@ def _check(wanted: Floats, found: Floats, numbers: list[int]) -> None:
 
 
 def same(a: Floats, b: Floats) -> NDArray[np.bool]:
-    """Tell equal values, zeros of one sign; one missing value is as another."""
+    """Tell where values are equal, zeros of the same sign, or both missing."""
     equal: NDArray[np.bool] = (a == b) & (np.signbit(a) == np.signbit(b))
     return equal | (np.isnan(a) & np.isnan(b))

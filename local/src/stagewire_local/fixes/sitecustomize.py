@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 -- Python looks for a module of this name, not for one of a package
+# ruff: noqa: INP001 (Python looks for a module of this name, not for one of a package)
 """Loaded by each Python that `stagewire local run` starts, so that the sagemaker SDK reaches it.
 
 The SDK writes AWS's own URL of STS into its code, past AWS_ENDPOINT_URL, and sleeps 30 s before it
@@ -34,14 +34,14 @@ def reach(module: Any) -> None:
     module.Session.create_client = create_client
 
 
-def hasten(module: Any) -> None:
-    """Let the SDK ask more often whether something is ready."""
-    original = module._wait_until  # noqa: SLF001 -- it has no setting
+def poll_faster(module: Any) -> None:
+    """Let the SDK poll more often whether something is ready."""
+    original = module._wait_until  # noqa: SLF001 (it has no setting)
 
     def wait_until(callable_fn: Callable[[], Any], poll: float = POLL_SECONDS) -> Any:
         return original(callable_fn, min(poll, POLL_SECONDS))
 
-    module._wait_until = wait_until  # noqa: SLF001 -- same
+    module._wait_until = wait_until  # noqa: SLF001 (same)
 
 
 class Fixer(MetaPathFinder):
@@ -53,8 +53,8 @@ class Fixer(MetaPathFinder):
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 -- the protocol's
-        target: ModuleType | None = None,  # noqa: ARG002 -- same
+        path: Sequence[str] | None,  # noqa: ARG002 (the protocol's)
+        target: ModuleType | None = None,  # noqa: ARG002 (same)
     ) -> ModuleSpec | None:
         """Find one of the modules as Python would, and put the fix behind its loading."""
         fix = self._fixes.pop(fullname, None)
@@ -80,5 +80,5 @@ def following() -> None:
 
 
 if os.environ.get("AWS_ENDPOINT_URL"):
-    sys.meta_path.insert(0, Fixer({"botocore.session": reach, "sagemaker.session": hasten}))
+    sys.meta_path.insert(0, Fixer({"botocore.session": reach, "sagemaker.session": poll_faster}))
 following()

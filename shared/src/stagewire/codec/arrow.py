@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 ROLE = b"sw-role"
 JSON = b"sw-json"
-# A stage of ours may have dropped every row; a caller sends none by mistake.
+# Marks a stream of ours, which may rightly hold no rows: a stage may have dropped every one.
 ORIGIN = b"sw-origin"
 _PREFIX = b"sw-"
 _INT64 = 2**63
-# A small stream may hold many rows, compressed or of nulls: beyond so many cells, some milliseconds of
-# work, its bytes say nothing of how long it takes.
+# A small stream may hold many rows, compressed or of nulls, so its size does not bound the work. More
+# cells than this take some milliseconds and leave the event loop.
 CELLS_AT_ONCE = 1 << 14
 
 
@@ -45,7 +45,7 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
 
     """
     del media, schema  # the stream says all that there is to know
-    imported()
+    import_off_loop()
     table = load(body)
     if table.num_rows * table.num_columns > CELLS_AT_ONCE:
         off_loop()
@@ -69,8 +69,8 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
     )
 
 
-def imported() -> None:
-    """Have pyarrow at hand, or leave the event loop to import it: it takes a quarter of a second."""
+def import_off_loop() -> None:
+    """Leave the event loop if pyarrow is still to be imported, which takes a quarter of a second."""
     if "pyarrow" not in sys.modules:
         off_loop()
 
@@ -136,7 +136,7 @@ def dump(columns: Sequence[Column], parameters: Mapping[str, str] | None = None)
         NotAcceptable: a value has no Arrow type.
 
     """
-    imported()
+    import_off_loop()
     import pyarrow as pa
 
     fields: list[pa.Field] = []

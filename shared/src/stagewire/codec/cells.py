@@ -14,7 +14,7 @@ from stagewire.errors import NotAcceptable
 if TYPE_CHECKING:
     from stagewire.table import Column
 
-_QUOTED = re.compile('[",\r\n\ufeff]')  # a mark of byte order would be lost at the start of a body
+_QUOTED = re.compile('[",\r\n\ufeff]')  # a byte-order mark would be lost at the start of a body
 
 
 def texts(column: Column) -> list[str]:

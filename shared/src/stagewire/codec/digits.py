@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Indices = NDArray[np.intp]
 
 WORD: Final = 8
-# So many digits in all are below 2**53 whatever they are.
+# Any number of this many digits is below 2**53.
 DIGITS: Final = 15
 
 _ZEROS: Final = np.uint64(0x3030303030303030)

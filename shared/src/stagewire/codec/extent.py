@@ -1,6 +1,6 @@
 """How much an Arrow stream decodes to, which its own size does not bound.
 
-Compression, dictionaries, views and columns of nulls say much in few bytes: 680 of them held eight
+Compression, dictionaries, views and columns of nulls can say much in few bytes: 680 bytes held eight
 columns of a million rows, for which a stage took 1.3 GiB.
 """
 
@@ -56,7 +56,7 @@ def refuse_repeated(body: bytes, table: pa.Table) -> None:
 
 
 def _hold(found: int, body: bytes) -> None:
-    # What is sent plain passes, whatever limit of its own the server has let it through.
+    # A body that is sent in plain form always passes, also under a larger limit set for the server.
     most = EXPANSION * max(BODY_BYTES, len(body))
     if found > most:
         msg = f"the body decodes to {found} bytes or more, and {most} are the limit; send fewer rows a request"

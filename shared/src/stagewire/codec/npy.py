@@ -36,7 +36,7 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
 
     """
     array = load(body)
-    # A stage of ours may have dropped every row; a caller sends none by mistake.
+    # Only a stage of ours may send no rows: it may have dropped every one.
     if not array.size and "sw-origin" not in media.parameters:
         msg = f"the array of shape {array.shape} holds no rows"
         raise Malformed(msg)

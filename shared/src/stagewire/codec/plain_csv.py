@@ -1,8 +1,8 @@
-"""CSV that leaves no doubt, read fast: no header, no quotes, every row as wide as the schema.
+"""Plain CSV read fast: no header, no quotes, every row as wide as the schema.
 
-Whatever else there is in a body (a quote, a carriage return, a mark of byte order, a label, an empty
-line, a cell that is no plain number) is left to the careful reader, which alone decides what it
-means or what is wrong with it. Both give the same values, which tests compare to the bit.
+Anything else in a body (a quote, a carriage return, a byte-order mark, a label, an empty line, a cell
+that is no plain number) is left to the careful reader, which alone decides what it means or what is
+wrong with it. Both give the same values, which tests compare to the bit.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 Cell: TypeAlias = "float | str | None"
 
-# Up to so many rows a regular expression is done sooner than NumPy has begun (50 us).
+# Up to this many rows a regular expression is faster than NumPy's fixed cost of 50 us.
 FEW: Final = 16
-# Cells written in another way than plain digits are read one by one; with more of them than one in
-# so many the careful reader is as fast.
+# Cells that are not plain digits are read one by one; if more than one cell in this many is such, the
+# careful reader is as fast.
 SELDOM: Final = 8
 
 # What float() reads by the grammar that CSV cells have. A positive exponent, or 300 digits, could
@@ -176,6 +176,6 @@ def _numbers(
     return numbers
 
 
-# A quote, a carriage return, a NUL, a mark of byte order.
+# A quote, a carriage return, a NUL, a byte-order mark.
 _MARKS: Final = (b'"', b"\r", b"\0", b"\xef\xbb\xbf")
 _EMPTY: Final = np.empty(0)
