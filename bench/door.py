@@ -85,7 +85,7 @@ def started(stack: ExitStack, *words: str) -> tuple[int, int]:
 async def round_of(
     ask: Callable[[], Awaitable[None]], *, clients: int, requests: int, found: Found, door: int
 ) -> None:
-    """Send so many requests, so many at a time."""
+    """Send `requests` requests from `clients` clients at once."""
 
     async def caller() -> None:
         for _ in range(requests // clients):
@@ -167,7 +167,12 @@ def main() -> None:
             )
     if options.json:
         print(json.dumps(table, indent=2))
-        return
+    else:
+        show(table)
+
+
+def show(table: dict[str, dict[str, float]]) -> None:
+    """Print the figures as a table, and what the door adds."""
     print(f"{'':20}{'p50 ms':>10}{'p99 ms':>10}{'requests/s':>12}{'door CPU µs':>13}")
     for key, row in table.items():
         print(

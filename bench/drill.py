@@ -226,7 +226,7 @@ def drilled(  # noqa: PLR0913 (what a drill is)
 
 
 def heal(box: Box, *, restarts: int) -> float:
-    """Wait until so much was restarted and all is healthy; return how long it took."""
+    """Wait until that many containers were restarted and all is healthy; return how long it took."""
     began = time.perf_counter()
     while (box.restarts() or 0) < restarts:
         if time.perf_counter() - began > HEAL_SECONDS:

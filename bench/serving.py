@@ -54,7 +54,7 @@ def serving(name: str, base: Path, **environ: str) -> Iterator[Server]:
 
 
 def load(server: Server, rows: bytes, *, clients: int, seconds: float) -> Cell:
-    """Post the same rows from so many clients; the program ends where one is refused."""
+    """Post the same rows from several clients; the program ends where one is refused."""
     address = Address("127.0.0.1", server.port, tls=False, path="/invocations")
     request = address.request(rows, {"Content-Type": "text/csv"})
     cell = Cell(rows.count(b"\n") + 1, clients)

@@ -20,7 +20,7 @@ REFERENCE: Final = Reference()
 
 
 def check(contender: Contender, rows: int, answer: bytes, reference: Reference = REFERENCE) -> None:
-    """Compare an answer with what is right for so many rows.
+    """Compare an answer with the right one for `rows` rows.
 
     Raises:
         Wrong: it disagrees.

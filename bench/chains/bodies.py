@@ -16,7 +16,7 @@ TYPES: Final = {"csv": "text/csv", "json": "application/json"}
 
 
 def path(form: str, rows: int) -> Path:
-    """Return the file that holds a request of so many rows."""
+    """Return the file that holds a request with that many rows."""
     file = BUILD / "bodies" / f"{rows}.{form}"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ def path(form: str, rows: int) -> Path:
 
 
 def lines(rows: int, data: Path = DATA) -> list[str]:
-    """Return so many rows of a file with a header and the label last, over and over."""
+    """Return that many rows of a file with a header and the label last, over and over."""
     own = _lines(data)
     return (own * (rows // len(own) + 1))[:rows]
 

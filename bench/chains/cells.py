@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """Requests of so many rows, by so many clients at once."""
+    """Requests with `rows` rows each, by `clients` clients at once."""
 
     rows: int
     clients: int

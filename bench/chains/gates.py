@@ -19,7 +19,7 @@ class Gate:
     `against` is a contender, "peers" for the best of them, or "" for a figure of ours alone. Ratios
     are theirs over ours where less is better and ours over theirs where more is, so that they rise
     with our advantage; but against the limit they are ours over the limit's, and `most` says that
-    the ratio may be so much at most.
+    it is an upper bound of that ratio.
     """
 
     row: str

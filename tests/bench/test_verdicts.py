@@ -95,7 +95,7 @@ def test_imports_are_summed_by_package():
 
 
 def test_against_the_limit_less_is_better(results):
-    """Ours over the limit's latency may be so much at most; its throughput must be so much at least."""
+    """Ours over the limit's latency has an upper bound; its throughput has a lower one."""
     measured(results, "ours", p50=1.0, rate=400.0)
     measured(results, "limit", p50=0.45, rate=1000.0)
 

@@ -53,7 +53,7 @@ def artifact(base):
 
 
 def rows(count):
-    """Return so many rows of features."""
+    """Return that many rows of features."""
     return np.resize(X, (count, 3))
 
 

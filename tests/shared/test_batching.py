@@ -250,7 +250,7 @@ def test_what_speaks_against_batches(stage, settings, reason):
 
 
 def test_the_bound_follows_what_a_row_adds():
-    """A batch may take so many seconds longer than one row, by a calibration of some calls."""
+    """A batch may take a stated time longer than one row, by a calibration of some calls."""
     spans = [0.5, 0.25, 1.0, 2.75, 2.81, 9.0]
     ticks = iter([tick for span in spans for tick in (0.0, span)])
 

@@ -95,7 +95,7 @@ def test_another_length_is_another_request():
 
 
 def test_callers_cannot_fill_the_memory():
-    """However many heads come, so many are kept, and the newest is among them."""
+    """However many heads come, a bounded number is kept, the newest among them."""
     heads, sizes = Heads(), []
     for i in range(3 * MOST):
         data, asked = request("text/csv", ("X-Request-Id", f"{i}"))

@@ -80,7 +80,7 @@ def pinged(until):
 
 @pytest.fixture
 def marks(tmp_path, until):
-    """Wait until so many processes have left their mark; returns their ids."""
+    """Wait until that many processes have left their mark; returns their ids."""
 
     def read(name: str, count: int) -> list[int]:
         def found() -> list[str]:

@@ -239,7 +239,7 @@ async def test_a_full_queue_is_503_and_ping_still_answers(gate, served):
 
 @pytest.mark.parametrize("stated", [True, False])
 async def test_bodies_that_wait_are_bounded_in_bytes(gate, served, stated):
-    """Beyond so many bytes in work the caller is told to come back, however the body is sent."""
+    """Beyond the bytes that may be held the caller is told to come back, however the body is sent."""
     stage, opened, entered = gate
     service, client = served(stage, threads=1, body_bytes=1000)
     service.store.limit = 1000

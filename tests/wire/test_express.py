@@ -30,7 +30,7 @@ def request(hosted, *lines, body=None, method="POST", version="1.1"):
 
 
 def exchange(hosted, *pieces, answers=1):
-    """Send pieces one by one, each as a packet of its own; returns all bytes of so many answers."""
+    """Send pieces one by one, each as a packet of its own; returns all bytes of that many answers."""
     with socket.create_connection(("127.0.0.1", hosted.server.port), timeout=30) as wire:
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         found = b""

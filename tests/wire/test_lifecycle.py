@@ -41,7 +41,7 @@ def slow(tmp_path):
 
 
 def entered(folder, count):
-    """Tell whether so many requests have reached predict_fn."""
+    """Tell whether that many requests have reached predict_fn."""
     mark = folder / "entered"
     return mark.exists() and len(mark.read_text()) >= count
 

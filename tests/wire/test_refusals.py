@@ -20,7 +20,7 @@ def stream(table):
 
 
 def line(hosted, width):
-    """Make a row of so many numbers."""
+    """Make a row with that many numbers."""
     del hosted
     return ",".join(["1"] * width)
 

@@ -1,14 +1,14 @@
 """The errors of the SageMaker Runtime API, as a caller's SDK has to see them on the wire.
 
-    RuntimeFault
-    ├── ValidationError                400
-    │   └── BodyTooLargeError               413, reported as ValidationError
-    ├── ThrottlingException            400
-    ├── UnknownOperationException      404
-    ├── ModelError                     424
-    ├── ModelNotReadyException         429
-    ├── InternalFailure                500
-    └── ServiceUnavailable             503
+RuntimeFault
+ |-- ValidationError                400  names something that is not there, or breaks a rule
+ |    `-- BodyTooLargeError         413  reported as ValidationError
+ |-- ThrottlingException            400  above a serverless endpoint's concurrency
+ |-- UnknownOperationException      404
+ |-- ModelError                     424  a container answered 4xx or 5xx, too late, or not at all
+ |-- ModelNotReadyException         429  a serverless endpoint is still starting
+ |-- InternalFailure                500  the door itself failed
+ `-- ServiceUnavailable             503  no healthy instance
 
 Statuses and members: botocore, sagemaker-runtime 2017-05-13.
 """

@@ -1,11 +1,11 @@
 """The errors of the SageMaker control plane, as a caller's SDK has to see them on the wire.
 
 ControlFault
-├── ValidationException            400, also for names that exist or do not: so does the platform
-├── SerializationException         400
-├── UnknownOperationException      404
-├── NotImplementedHere             400, UnsupportedOperation: AWS has it, this machine does not
-└── InternalServerException        500
+ |-- ValidationException            400  also for names that exist or do not, as on the platform
+ |-- SerializationException         400  the body is not a JSON object
+ |-- UnknownOperationException      404
+ |-- NotImplementedHere             400  UnsupportedOperation: AWS has it, this machine does not
+ `-- InternalServerException        500  the door itself failed
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 NAME = os.environ.get("NAME", "a")
 MODEL = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model"
 MOST = 64 * 1024  # bytes of a body that are told back
-# Not ready for so long after the start: a cold start that a request sees.
+# Seconds after the start in which it is not ready: a cold start that a request sees.
 READY = time.monotonic() + float(os.environ.get("READY_AFTER", "0"))
 
 

@@ -81,7 +81,7 @@ class Store:
         return found
 
     def message(self, count=1):
-        """Wait for so many messages and return the last: its topic and content."""
+        """Wait for that many messages and return the last: its topic and content."""
         self.wait(lambda: len(self.messages) >= count)
         return self.messages[count - 1]
 

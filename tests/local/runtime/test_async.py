@@ -49,7 +49,7 @@ class Held:
             self.changed.notify_all()
 
     def wait(self, number):
-        """Wait until so many requests have come."""
+        """Wait until that many requests have come."""
         with self.changed:
             assert self.changed.wait_for(lambda: self.total >= number, timeout=30)
 
