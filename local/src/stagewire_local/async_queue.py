@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from stagewire_local.async_ticket import Ticket
     from stagewire_local.chain import Hop
     from stagewire_local.metrics import Metrics
-    from stagewire_local.registry import Endpoint, Instance
+    from stagewire_local.registry import Endpoint
+    from stagewire_local.variant import Instance
 
 # How soon a request that waits for a healthy instance, or for its end, is looked at again when
 # nothing else has happened: nobody tells the queue of either.

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from stagewire_local.errors import ACCOUNT, Origin
-from stagewire_local.registry import VARIANT
+from stagewire_local.variant import VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

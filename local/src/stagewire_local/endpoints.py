@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from stagewire_local.plan import Plan
-    from stagewire_local.registry import Endpoint, Variant
+    from stagewire_local.registry import Endpoint
+    from stagewire_local.variant import Variant
 
 CHANGING = (State.CREATING, State.UPDATING, State.ROLLING_BACK, State.DELETING)
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from stagewire_local.driver import ContainerSpec, Driver
     from stagewire_local.health import Health
     from stagewire_local.limits import Limits
-    from stagewire_local.registry import Registry, Variant
+    from stagewire_local.registry import Registry
+    from stagewire_local.variant import Variant
 
 log = logging.getLogger("stagewire.local.host")
 

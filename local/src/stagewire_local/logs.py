@@ -10,7 +10,8 @@ from stagewire_local.errors import RuntimeFault
 
 if TYPE_CHECKING:
     from stagewire_local.asgi import Receive, Scope, Send
-    from stagewire_local.registry import Container, Endpoint, Registry
+    from stagewire_local.registry import Endpoint, Registry
+    from stagewire_local.variant import Container
 
 PATH = "/_stagewire/logs/"
 

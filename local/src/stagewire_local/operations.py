@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from stagewire_local.chain import Chain, Hop
     from stagewire_local.headers import Names, Options
     from stagewire_local.metrics import Metrics
-    from stagewire_local.registry import Endpoint, Variant
+    from stagewire_local.registry import Endpoint
     from stagewire_local.serverless import Serverless
+    from stagewire_local.variant import Variant
 
 Lines = dict[str, str | None]
 

@@ -8,14 +8,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from stagewire_local.errors import ACCOUNT, ValidationError
-from stagewire_local.variant import VARIANT, Container, Instance, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from stagewire_local.driver import Driver
-
-__all__ = ["VARIANT", "Container", "Endpoint", "Instance", "Registry", "State", "Variant"]
+    from stagewire_local.variant import Container, Variant
 
 
 class State(StrEnum):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from stagewire_local.limits import Limits
-    from stagewire_local.registry import Endpoint, Variant
+    from stagewire_local.registry import Endpoint
+    from stagewire_local.variant import Variant
 
 log = logging.getLogger("stagewire.local.serverless")
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from stagewire_local.chain import Hop
-    from stagewire_local.registry import Endpoint, Variant
+    from stagewire_local.registry import Endpoint
+    from stagewire_local.variant import Variant
 
 # What a container says of a session that it has begun (stateful-sessions).
 BEGUN = re.compile(
