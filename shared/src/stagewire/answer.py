@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from stagewire.table import Column, Role, objects
 if TYPE_CHECKING:
     from stagewire.request import Request
     from stagewire.schema import Schema
-    from stagewire.table import Table
+    from stagewire.table import Array, Table
 
 ERRORS = "prediction_error"
 # pandas' split form carries its index beside the columns; it rides along under this name.
@@ -85,8 +85,11 @@ def assemble(data: Table, results: Table, output: Schema | None) -> Answer:
     return Answer(request, rows, caller, columns, output.classes if output else ())
 
 
-def scatter(column: Column, valid: Any) -> Any:
-    """Spread the values of good rows over all rows; the others are missing."""
+def scatter(column: Column, valid: Array) -> Array:
+    """Spread the values of good rows over all rows, shape (rows,); the others are missing.
+
+    `valid` is boolean, shape (rows,), and true for the good rows.
+    """
     values = column.numpy()
     if values.dtype.kind == "f":
         full = np.full(len(valid), np.nan, dtype=values.dtype)
@@ -96,7 +99,7 @@ def scatter(column: Column, valid: Any) -> Any:
     return full
 
 
-def reasons(data: Table) -> Any:
+def reasons(data: Table) -> Array:
     """Return why each row has no answer: text, shape (rows,), None for good rows."""
     texts: list[str | None] = [None] * data.rows
     for error in data.errors:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stagewire.media import MediaType
     from stagewire.parsed import Parsed
-    from stagewire.table import Values
+    from stagewire.table import Array, Values
 
 RESERVED = "prediction"
 # As many as rows: the names of a body may be as long as the body.
@@ -187,8 +187,8 @@ def _passed_errors(parsed: Parsed) -> list[RowError]:
     return errors
 
 
-def _block(parsed: Parsed, schema: Schema) -> Any:
-    """Keep a plain array whole when it is already what the stage wants."""
+def _block(parsed: Parsed, schema: Schema) -> Array | None:
+    """Return a plain array itself if it already has the dtype that the stage wants."""
     block = parsed.block
     wanted = {field.dtype for field in schema.fields}
     if block is None or len(wanted) != 1 or str(block.dtype) not in wanted:
@@ -219,7 +219,10 @@ def _numeric(parsed: Parsed, cells: Any) -> bool:
     return "string" not in str(cells.type)
 
 
-def renumber(errors: Sequence[RowError], rows: Any) -> list[RowError]:
-    """Give errors found among some rows the numbers those rows have among all; `rows` is boolean."""
+def renumber(errors: Sequence[RowError], rows: Array) -> list[RowError]:
+    """Give errors found among some rows their numbers among all rows.
+
+    `rows` is boolean, shape (rows,), and true for the rows that were looked at.
+    """
     numbers = np.flatnonzero(rows).tolist()
     return [replace(error, row=numbers[error.row]) for error in errors]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from stagewire import golden, manifest, requirements, script, start
 from stagewire.errors import ArtifactError, StageError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stagewire.manifest import Manifest
-    from stagewire.schema import Schema
+    from stagewire.schema import DType, Schema
     from stagewire.script import Script
     from stagewire.settings import Settings
 
@@ -124,8 +124,8 @@ def _schema(model: Any, attribute: str, functions: Script) -> Schema | None:
     return None if functions.user else getattr(model, attribute, None)
 
 
-def _hop(hop: Mapping[str, str]) -> Any:
-    return hop.get("dtype", "float64")
+def _hop(hop: Mapping[str, str]) -> DType:
+    return cast("DType", hop.get("dtype", "float64"))
 
 
 def _agree(found: Manifest | None, given: Schema | None, returned: Schema | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -12,7 +12,7 @@ import orjson
 from stagewire.errors import NotAcceptable
 
 if TYPE_CHECKING:
-    from stagewire.table import Column
+    from stagewire.table import Array, Column
 
 _QUOTED = re.compile('[",\r\n\ufeff]')  # a byte-order mark would be lost at the start of a body
 
@@ -30,11 +30,11 @@ def quote(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
-def _numbers(name: str, values: Any) -> list[str]:
+def _numbers(name: str, values: Array) -> list[str]:
     return numbers(name, values).decode().split(",") if len(values) else []
 
 
-def numbers(name: str, values: Any) -> bytes:
+def numbers(name: str, values: Array) -> bytes:
     """Write a numeric array, shape (rows,), as cells with commas between, missing ones empty.
 
     Raises:
@@ -66,8 +66,8 @@ def _text(name: str, value: object) -> str:
         return quote(str(value))
 
 
-def refuse_infinite(name: str, values: Any) -> None:
-    """Refuse what no text format here can carry.
+def refuse_infinite(name: str, values: Array) -> None:
+    """Refuse infinite floats, which no text format here can carry.
 
     Raises:
         NotAcceptable: a float is infinite.
