@@ -196,6 +196,27 @@ def test_what_has_no_plan_says_why(tmp_path, step, name, reason):
     assert not isinstance(model_fn(str(tmp_path)), Planned)
 
 
+@pytest.mark.parametrize("kind", ["int64", "int8", "bool", "float32"])
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(handle_unknown="ignore"),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    ],
+    ids=["one-hot", "ordinal"],
+)
+def test_encoders_fitted_on_other_numbers_have_a_plan(tmp_path, encoder, kind):
+    """Categories of any numeric dtype meet float64 in serving, which an unknown or missing one is."""
+    codes = Table((Column("a", np.arange(30) % 2.0),), 30)
+    fitted = encoder.fit(codes.frame(Role.FEATURE).astype(kind))
+
+    record = compiled(tmp_path, fitted, codes)
+
+    odd = Table((Column("a", np.array([0.0, 1.0, 0.5, np.nan])),), 4)
+    assert record["proven"]
+    assert model_fn(str(tmp_path))(odd).tobytes() == unplanned(tmp_path)(odd).tobytes()
+
+
 def test_nothing_is_proven_without_rows(tmp_path):
     """A plan that was never compared is not used."""
     record = compiled(tmp_path, refusing(), frame(count=0))

@@ -79,7 +79,8 @@ def _answers(encoder: Any, column: int, values: Sequence[Any]) -> Rows:
     names = getattr(encoder, "feature_names_in_", range(len(cells)))
     frame = pd.DataFrame(
         {
-            name: pd.Series(each, dtype=kind if kind.kind in "fiub" else object)
+            # Whatever the fit saw, serving brings float64: an unknown category may be 0.5 or missing.
+            name: pd.Series(each, dtype=np.float64 if kind.kind in "fiub" else object)
             for name, each, kind in zip(names, cells, kinds, strict=True)
         }
     )
