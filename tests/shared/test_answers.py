@@ -263,6 +263,13 @@ def test_the_deployments_default_stands_in_for_an_open_accept(regressor):
     assert ask(stage, b"1,2\n", accept=media.CSV)[1] == media.CSV
 
 
+def test_the_deployments_default_stands_in_for_nobodys_wish(regressor):
+    """Where no stage follows, application/json is what a caller asked for, and is obeyed."""
+    stage = replace(regressor, default_accept=media.CSV)
+
+    assert ask(stage, b"1,2\n", accept=media.JSON)[1] == media.JSON
+
+
 @pytest.mark.parametrize("accept", [None, "*/*", "application/*", "application/json"])
 def test_the_deployments_accept_wins_over_the_hop(featurizer, accept):
     """Whatever the platform sends to a stage that is not last, and which is nobody's wish."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,42 @@ def test_the_same_rows_however_they_are_written(body):
     assert [c.name for c in table.of(Role.FEATURE)] == ["Color", "size"]
     assert [c.tolist() for c in table.of(Role.FEATURE)][1] == [1.0, 2.0]
     assert not table.errors
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"age, Work\n39,State\n", "text/csv"),
+        (b"age, Work\n" + b"39,State\n" * 20, "text/csv"),
+        (b"id, WORK ,age\n7,State,39\n", "text/csv"),
+        (b'[{"age": 39, " Work": "State"}]', "application/json"),
+        (b'[{"age": 39, "work": "State"}]', "application/json"),
+    ],
+    ids=["csv", "many", "carried", "json", "json-bare"],
+)
+def test_blanks_around_a_name_are_no_part_of_it(body, kind):
+    """A transformer fitted on what pandas read has the blank behind a comma in its names; that file can be sent."""
+    shape = schema([("age", "float64"), (" Work", "string")])
+
+    table = read(body, kind, shape)
+
+    assert [c.name for c in table.of(Role.FEATURE)] == ["age", " Work"]
+    assert {c.tolist()[0] for c in table.of(Role.FEATURE)} == {39.0, "State"}
+    assert not table.errors
+
+
+@pytest.mark.parametrize("key", ["instances", "inputs", "input"])
+def test_a_feature_may_be_called_as_a_wrapper_is(key):
+    """A list alone under that name is rows, since no cell is one; else it is an object's own."""
+    shape = schema([(key, "float64"), ("weight", "float64")])
+
+    wrapped = read(f'{{"{key}": [[1, 2], [3, 4]]}}', "application/json", shape)
+    alone = read(f'{{"{key}": 1, "weight": 2}}', "application/json", shape)
+    wrong = read(f'{{"{key}": [1, 2], "weight": 2}}', "application/json", shape)
+
+    assert wrapped[key].tolist() == [1.0, 3.0]
+    assert (alone[key].tolist(), alone.request.origin) == ([1.0], Origin.JSON_RECORD)
+    assert [(each.column, each.reason) for each in wrong.errors] == [(key, "is not a number")]
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"iso-8859-1"', "windows-1252", "utf-16"])
@@ -214,8 +252,19 @@ def test_a_hop_into_a_stage_without_a_schema_keeps_its_riders_apart(featurizer):
     assert [c.name for c in table.of(Role.CARRIED)] == ["id", "color", "size"]
 
 
-def test_an_unsafe_id_is_replaced():
-    """A request id that does not belong in a header or a log is not kept."""
-    table = decode(b"red,1\n", media.parse('text/csv; sw-id="a b"'), SCHEMA, request_id="x")
+@pytest.mark.parametrize("given", ["a b", "a\tb", "é", "a/b", "x" * 65])
+def test_an_unsafe_id_is_replaced(given):
+    """A request id that does not belong in a header or a log, or is too long for them, is not kept."""
+    kind = media.MediaType(media.CSV, {"sw-id": given})
 
-    assert len(table.request.id) == 32
+    table = decode(b"red,1\n", kind, SCHEMA, request_id="x")
+
+    assert re.fullmatch("[0-9a-f]{32}", table.request.id)
+
+
+def test_a_safe_id_is_kept():
+    """A UUID, an ARN's colons and sixty-four characters are what callers have."""
+    for given in ("6ba7b810-9dad-11d1", "aws:request:1_2.3", "x" * 64):
+        kind = media.MediaType(media.CSV, {"sw-id": given})
+
+        assert decode(b"red,1\n", kind, SCHEMA).request.id == given

@@ -47,7 +47,9 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
     if not isinstance(document, dict):
         raise _shape(document)
     for key, origin in _WRAPPED.items():
-        if key in document and not (schema and key in schema.names):
+        # A feature may be called so; but no cell is a list, so one that stands there alone is rows.
+        alone = len(document) == 1 and isinstance(document.get(key), list)
+        if key in document and (alone or not (schema and key in schema.names)):
             return _wrapped(document[key], key, origin, schema)
     if "columns" in document and "data" in document:
         return _split(document)
