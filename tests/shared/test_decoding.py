@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import re
 
 import numpy as np
@@ -32,6 +33,7 @@ def read(body: bytes | str, kind: str = "text/csv", shape=SCHEMA):
         b'"red","1"\n"blue","2"\n',
         b"red,1,label\nblue,2,label\n",
         b"color,SIZE\nred,1\nblue,2\n",
+        b" color , SIZE \nred,1\nblue,2\n",
         b"size,color\n1,red\n2,blue\n",
         b"id,size,what,Color\n7,1,x,red\n8,2,y,blue\n",
     ],
@@ -80,6 +82,36 @@ def test_a_feature_may_be_called_as_a_wrapper_is(key):
     assert wrapped[key].tolist() == [1.0, 3.0]
     assert (alone[key].tolist(), alone.request.origin) == ([1.0], Origin.JSON_RECORD)
     assert [(each.column, each.reason) for each in wrong.errors] == [(key, "is not a number")]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[1.5, 2], [3, 4]]),
+        np.array([[1.5, 2, 9], [3, 4, 9]]),
+        np.array([[1.5, 2], [3, 4]], order="F"),
+        np.array([[1.5, 2], [3, 4]], ">f8"),
+        np.array([[1.5, 2], [3, 4]], ">f4"),
+        np.array([(2, 1.5), (4, 3)], [("B", ">i8"), ("a", "<f2")]),
+    ],
+    ids=["plain", "label", "fortran", "big-endian", "big-endian-f4", "structured"],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_same_numbers_in_any_array(array, dtype):
+    """Order in memory, byte order, width and a label at the end are not data."""
+    file = io.BytesIO()
+    np.save(file, array)
+
+    table = read(file.getvalue(), media.NPY, schema([("a", dtype), ("b", dtype)]))
+
+    assert table.matrix(dtype).tolist() == [[1.5, 2], [3, 4]]
+    assert not table.errors
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "text/csv; charset=utf8", "text/csv; charset=UTF-8"])
+def test_a_byte_order_mark_is_no_data(kind):
+    """However UTF-8 is spelled, and whether it is stated or not."""
+    assert read("\ufeffred,1\n".encode(), kind)["Color"].tolist() == ["red"]
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"iso-8859-1"', "windows-1252", "utf-16"])
@@ -225,6 +257,28 @@ def test_a_carried_nan_is_missing():
     table = read(b'[{"Color": "a", "size": 1, "note": NaN}]', "application/json")
 
     assert table.of(Role.CARRIED)[0].tolist() == [None]
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1, 2**63, 2**64 - 1])
+def test_a_carried_integer_comes_back_to_the_last_digit(number):
+    """Ids of 64 bits, signed or not, are no floats."""
+    table = read(f'[{{"id": {number}, "Color": "a", "size": 1}}]', "application/json")
+
+    assert [column.tolist() for column in table.of(Role.CARRIED)] == [[number]]
+
+
+@pytest.mark.parametrize("number", [-(2**63) - 1, 2**64, 10**30])
+def test_a_carried_integer_that_would_be_rounded_is_refused(number):
+    """Beyond 64 bits JSON readers round to a float, and an id would be another one."""
+    with pytest.raises(SchemaMismatch, match="'id' holds a number beyond 64 bits"):
+        read(f'[{{"id": {number}, "Color": "a", "size": 1}}]', "application/json")
+
+
+def test_a_features_large_float_is_repeated():
+    """Only what is carried must be exact: a feature's cell is the float that the model was given."""
+    body = read('[{"Color": "a", "size": 1e30}]', "application/json")
+
+    assert [column.tolist() for column in body.of(Role.INPUT)] == [["a"], [1e30]]
 
 
 def test_json_lines_name_bad_lines():

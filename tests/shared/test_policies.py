@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from stagewire import media
+from stagewire.codec.arrow import load
 from stagewire.errors import BadRows, RowError
 from stagewire.request import Policy
 from stagewire.schema import schema
@@ -85,6 +86,14 @@ def test_null_says_why_in_named_answers(regressor):
         f"{REASON}; column 'weight' 'y' is not a number",
         None,
     ]
+
+
+def test_a_missing_prediction_is_null_in_arrow(regressor):
+    """No reader has to know that NaN stands for a row without an answer."""
+    body, _ = ask(regressor, b"1,2\nx,2\n", "text/csv; bad-rows=null", media.ARROW)
+
+    found = load(body).column("prediction")
+    assert (found.null_count, found.to_pylist()) == (1, [2.0, None])
 
 
 def test_null_in_other_forms(regressor, classifier):
