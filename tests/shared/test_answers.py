@@ -228,6 +228,13 @@ def test_infinity_in_text_is_406(regressor):
         ask(stage, b"1,2\n")
 
 
+def test_a_header_comes_back_without_its_outer_blanks(regressor):
+    """They are no part of a name; what follows them is carried as it was written."""
+    found, _ = ask(regressor, b" id , length,weight\n 7 ,1,2\n")
+
+    assert found == b"id,length,weight,prediction\n 7 ,1,2,2.0\n"
+
+
 def test_a_column_called_prediction_is_refused(regressor):
     """The answer would have two of that name."""
     with pytest.raises(SchemaMismatch, match="'prediction'"):
@@ -261,6 +268,13 @@ def test_the_deployments_default_stands_in_for_an_open_accept(regressor):
         == (b'{"predictions":[2.0]}', media.JSON)
     )
     assert ask(stage, b"1,2\n", accept=media.CSV)[1] == media.CSV
+
+
+def test_the_deployments_default_stands_in_for_nobodys_wish(regressor):
+    """Where no stage follows, application/json is what a caller asked for, and is obeyed."""
+    stage = replace(regressor, default_accept=media.CSV)
+
+    assert ask(stage, b"1,2\n", accept=media.JSON)[1] == media.JSON
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/*", "application/json"])

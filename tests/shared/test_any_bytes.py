@@ -131,6 +131,17 @@ def arrow(**columns: object) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_text_that_is_no_utf_8_is_malformed(kind):
+    """An Arrow stream says that its text is UTF-8; what says so and is not is found before it is used."""
+    width = 4 if kind == pa.string() else 8
+    ends = b"".join(end.to_bytes(width, "little") for end in (0, 2))
+    text = pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(ends), pa.py_buffer(b"\xff\xfe")])
+
+    with pytest.raises(Malformed, match="not an Arrow IPC stream"):
+        decode(arrow(length=[1.0], weight=[1.0], id=text), media.MediaType(media.ARROW), NUMBERS)
+
+
 @pytest.mark.parametrize("metadata", [{b"sw-json": b"1"}, {b"sw-role": b"king"}])
 def test_marks_of_our_own_are_not_trusted(metadata):
     """An Arrow stream that claims to be from a stage of ours, and is not, is malformed."""

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+import re
+
 import numpy as np
 import pytest
 
@@ -30,6 +33,7 @@ def read(body: bytes | str, kind: str = "text/csv", shape=SCHEMA):
         b'"red","1"\n"blue","2"\n',
         b"red,1,label\nblue,2,label\n",
         b"color,SIZE\nred,1\nblue,2\n",
+        b" color , SIZE \nred,1\nblue,2\n",
         b"size,color\n1,red\n2,blue\n",
         b"id,size,what,Color\n7,1,x,red\n8,2,y,blue\n",
     ],
@@ -42,6 +46,72 @@ def test_the_same_rows_however_they_are_written(body):
     assert [c.name for c in table.of(Role.FEATURE)] == ["Color", "size"]
     assert [c.tolist() for c in table.of(Role.FEATURE)][1] == [1.0, 2.0]
     assert not table.errors
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"age, Work\n39,State\n", "text/csv"),
+        (b"age, Work\n" + b"39,State\n" * 20, "text/csv"),
+        (b"id, WORK ,age\n7,State,39\n", "text/csv"),
+        (b'[{"age": 39, " Work": "State"}]', "application/json"),
+        (b'[{"age": 39, "work": "State"}]', "application/json"),
+    ],
+    ids=["csv", "many", "carried", "json", "json-bare"],
+)
+def test_blanks_around_a_name_are_no_part_of_it(body, kind):
+    """A transformer fitted on what pandas read has the blank behind a comma in its names; that file can be sent."""
+    shape = schema([("age", "float64"), (" Work", "string")])
+
+    table = read(body, kind, shape)
+
+    assert [c.name for c in table.of(Role.FEATURE)] == ["age", " Work"]
+    assert {c.tolist()[0] for c in table.of(Role.FEATURE)} == {39.0, "State"}
+    assert not table.errors
+
+
+@pytest.mark.parametrize("key", ["instances", "inputs", "input"])
+def test_a_feature_may_be_called_as_a_wrapper_is(key):
+    """A list alone under that name is rows, since no cell is one; else it is an object's own."""
+    shape = schema([(key, "float64"), ("weight", "float64")])
+
+    wrapped = read(f'{{"{key}": [[1, 2], [3, 4]]}}', "application/json", shape)
+    alone = read(f'{{"{key}": 1, "weight": 2}}', "application/json", shape)
+    wrong = read(f'{{"{key}": [1, 2], "weight": 2}}', "application/json", shape)
+
+    assert wrapped[key].tolist() == [1.0, 3.0]
+    assert (alone[key].tolist(), alone.request.origin) == ([1.0], Origin.JSON_RECORD)
+    assert [(each.column, each.reason) for each in wrong.errors] == [(key, "is not a number")]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[1.5, 2], [3, 4]]),
+        np.array([[1.5, 2, 9], [3, 4, 9]]),
+        np.array([[1.5, 2], [3, 4]], order="F"),
+        np.array([[1.5, 2], [3, 4]], ">f8"),
+        np.array([[1.5, 2], [3, 4]], ">f4"),
+        np.array([(2, 1.5), (4, 3)], [("B", ">i8"), ("a", "<f2")]),
+    ],
+    ids=["plain", "label", "fortran", "big-endian", "big-endian-f4", "structured"],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_same_numbers_in_any_array(array, dtype):
+    """Order in memory, byte order, width and a label at the end are not data."""
+    file = io.BytesIO()
+    np.save(file, array)
+
+    table = read(file.getvalue(), media.NPY, schema([("a", dtype), ("b", dtype)]))
+
+    assert table.matrix(dtype).tolist() == [[1.5, 2], [3, 4]]
+    assert not table.errors
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "text/csv; charset=utf8", "text/csv; charset=UTF-8"])
+def test_a_byte_order_mark_is_no_data(kind):
+    """However UTF-8 is spelled, and whether it is stated or not."""
+    assert read("\ufeffred,1\n".encode(), kind)["Color"].tolist() == ["red"]
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"iso-8859-1"', "windows-1252", "utf-16"])
@@ -189,6 +259,28 @@ def test_a_carried_nan_is_missing():
     assert table.of(Role.CARRIED)[0].tolist() == [None]
 
 
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1, 2**63, 2**64 - 1])
+def test_a_carried_integer_comes_back_to_the_last_digit(number):
+    """Ids of 64 bits, signed or not, are no floats."""
+    table = read(f'[{{"id": {number}, "Color": "a", "size": 1}}]', "application/json")
+
+    assert [column.tolist() for column in table.of(Role.CARRIED)] == [[number]]
+
+
+@pytest.mark.parametrize("number", [-(2**63) - 1, 2**64, 10**30])
+def test_a_carried_integer_that_would_be_rounded_is_refused(number):
+    """Beyond 64 bits JSON readers round to a float, and an id would be another one."""
+    with pytest.raises(SchemaMismatch, match="'id' holds a number beyond 64 bits"):
+        read(f'[{{"id": {number}, "Color": "a", "size": 1}}]', "application/json")
+
+
+def test_a_features_large_float_is_repeated():
+    """Only what is carried must be exact: a feature's cell is the float that the model was given."""
+    body = read('[{"Color": "a", "size": 1e30}]', "application/json")
+
+    assert [column.tolist() for column in body.of(Role.INPUT)] == [["a"], [1e30]]
+
+
 def test_json_lines_name_bad_lines():
     """A line that is no object is that row's error."""
     table = read(b'{"Color": "a", "size": 1}\noops\n[2]\n', "application/jsonlines")
@@ -214,8 +306,19 @@ def test_a_hop_into_a_stage_without_a_schema_keeps_its_riders_apart(featurizer):
     assert [c.name for c in table.of(Role.CARRIED)] == ["id", "color", "size"]
 
 
-def test_an_unsafe_id_is_replaced():
-    """A request id that does not belong in a header or a log is not kept."""
-    table = decode(b"red,1\n", media.parse('text/csv; sw-id="a b"'), SCHEMA, request_id="x")
+@pytest.mark.parametrize("given", ["a b", "a\tb", "é", "a/b", "x" * 65])
+def test_an_unsafe_id_is_replaced(given):
+    """A request id that does not belong in a header or a log, or is too long for them, is not kept."""
+    kind = media.MediaType(media.CSV, {"sw-id": given})
 
-    assert len(table.request.id) == 32
+    table = decode(b"red,1\n", kind, SCHEMA, request_id="x")
+
+    assert re.fullmatch("[0-9a-f]{32}", table.request.id)
+
+
+def test_a_safe_id_is_kept():
+    """A UUID, an ARN's colons and sixty-four characters are what callers have."""
+    for given in ("6ba7b810-9dad-11d1", "aws:request:1_2.3", "x" * 64):
+        kind = media.MediaType(media.CSV, {"sw-id": given})
+
+        assert decode(b"red,1\n", kind, SCHEMA).request.id == given

@@ -114,6 +114,20 @@ def test_accept_is_negotiated(header, chosen):
 
 
 @pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("text/csv;q=0.1, */*", ["*/*", "text/csv"]),
+        ("*/*, application/*, text/csv", ["text/csv", "application/*", "*/*"]),
+        ("image/png, text/csv", ["image/png", "text/csv"]),
+        ("text/csv;q=0, application/json;q=0.9", ["application/json", "text/csv"]),
+    ],
+)
+def test_what_is_wanted_most_comes_first(header, names):
+    """By q, then the more specific range; the first one tells whether a caller left the form open."""
+    assert [each.media.name for each in media.accept(header)] == names
+
+
+@pytest.mark.parametrize(
     "header", ["json", "text/csv;q=2", "text/csv;q=-1", "text/csv;q=x", "text/csv json"]
 )
 def test_what_is_no_accept_header_is_400(header):

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from stagewire import media
+from stagewire.codec.arrow import load
 from stagewire.errors import BadRows, RowError
 from stagewire.request import Policy
 from stagewire.schema import schema
@@ -29,6 +30,16 @@ def test_fail_names_every_bad_row(regressor, body):
         str(refused.value)
         == f"{len(bad)} of {len(body.split())} rows break the schema: row {bad[0]}: {REASON}"
     )
+
+
+def test_a_row_counts_once_however_many_cells_are_bad(regressor):
+    """Every bad cell is listed; rows are what is counted, in the message too."""
+    with pytest.raises(BadRows, match=r"^1 of 2 rows break the schema: row 1: ") as refused:
+        ask(regressor, b"1,2\nx,y\n")
+
+    shape = refused.value.as_json(stage="s", request_id="r")["error"]
+    assert [(row["row"], row["column"]) for row in shape["rows"]] == [(1, "length"), (1, "weight")]
+    assert shape["bad_row_count"] == 1
 
 
 def test_at_most_a_hundred_rows_are_listed(regressor):
@@ -75,6 +86,14 @@ def test_null_says_why_in_named_answers(regressor):
         f"{REASON}; column 'weight' 'y' is not a number",
         None,
     ]
+
+
+def test_a_missing_prediction_is_null_in_arrow(regressor):
+    """No reader has to know that NaN stands for a row without an answer."""
+    body, _ = ask(regressor, b"1,2\nx,2\n", "text/csv; bad-rows=null", media.ARROW)
+
+    found = load(body).column("prediction")
+    assert (found.null_count, found.to_pylist()) == (1, [2.0, None])
 
 
 def test_null_in_other_forms(regressor, classifier):
@@ -162,6 +181,22 @@ def test_the_answer_of_two_stages_is_in_the_first_callers_shape(
     wanted = answer or b'[{"color":"red","size":1,"id":"00501","prediction":6.0}]'
     assert found == (wanted, kind)
     assert media.parse(hop).name in {media.NPY, media.ARROW}
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/csv;q=0.1, */*", media.NPY),
+        ("text/csv;q=0.5, application/json", media.NPY),
+        ("*/*, text/csv", media.CSV),
+        ("*/*;q=0.1, text/csv;q=0.2", media.CSV),
+    ],
+)
+def test_what_is_wanted_most_decides_on_a_hop(featurizer, accept, kind):
+    """The hop's format stands in for what leaves the form open, wherever that is in the list."""
+    _, found = ask(featurizer(hop_dtype="float32"), b"red,1\n", accept=accept)
+
+    assert media.parse(found).name == kind
 
 
 def test_text_is_given_on_a_hop_where_it_is_asked(featurizer):

@@ -59,6 +59,11 @@ def written(kind: str, origin: Origin, table: Table, *carried: Column) -> bytes:
     return CODECS[kind].write(Answer(Request(origin=origin), table.rows, carried, table.columns))
 
 
+def lasting(cells: list, table: Table) -> list:
+    """Repeat some cells for as long as a table is."""
+    return [cells[row % len(cells)] for row in range(table.rows)]
+
+
 @pytest.mark.parametrize(("kind", "origin", "parameters"), BARE)
 @settings(max_examples=30)
 @given(drawn=tables())
@@ -97,12 +102,12 @@ def test_numbers_survive_an_array(drawn):
 def test_features_and_ids_survive_a_named_form(kind, origin, drawn, ids):
     """A named form gives back the features to the bit and a carried text column as it was."""
     table, shape = drawn
-    carried = Column("the id", objects(ids[: table.rows]), Role.CARRIED)
+    carried = Column("the id", objects(lasting(ids, table)), Role.CARRIED)
 
     found = decode(written(kind, origin, table, carried), media.MediaType(kind), shape)
 
     assert same(found, table)
-    assert [c.tolist() for c in found.of(Role.CARRIED)] == [ids[: table.rows]]
+    assert [c.tolist() for c in found.of(Role.CARRIED)] == [lasting(ids, table)]
 
 
 @pytest.mark.parametrize(("kind", "origin"), NAMED[1:])
@@ -118,14 +123,14 @@ def test_carried_values_keep_their_types(kind, origin, drawn, values, more):
     """Typed formats carry whatever JSON holds, of one type or of many, with its type."""
     table, shape = drawn
     carried = [
-        Column(name, objects(cells[: table.rows]), Role.CARRIED)
+        Column(name, objects(lasting(cells, table)), Role.CARRIED)
         for name, cells in (("some", values), ("same", more))
     ]
 
     found = decode(written(kind, origin, table, *carried), media.MediaType(kind), shape)
 
     lists = [column.tolist() for column in found.of(Role.CARRIED)]
-    assert repr(lists) == repr([values[: table.rows], more[: table.rows]])
+    assert repr(lists) == repr([lasting(values, table), lasting(more, table)])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -147,7 +152,9 @@ def test_rows_and_options_survive_a_hop(dtype, drawn, values, request):
         ),
         table.rows,
     )
-    carried = () if values is None else (Column("a", objects(values[: table.rows]), Role.CARRIED),)
+    carried = (
+        () if values is None else (Column("a", objects(lasting(values, table)), Role.CARRIED),)
+    )
     data = Table(carried, table.rows, request)
     fields = tuple(Field(field.name, dtype) for field in shape.fields)
 
@@ -158,7 +165,34 @@ def test_rows_and_options_survive_a_hop(dtype, drawn, values, request):
     assert media.parse(kind).name == (media.NPY if values is None else media.ARROW)
     assert found.request == replace(request, hop=True)
     if values is not None and request.origin.named:
-        assert repr([c.tolist() for c in found.of(Role.CARRIED)]) == repr([values[: table.rows]])
+        assert repr([c.tolist() for c in found.of(Role.CARRIED)]) == repr([lasting(values, table)])
+
+
+@pytest.mark.parametrize(
+    "cell", ["\ufeffa", "a\r", "\r\n", "\n", '"', '""', ",", " ", "\u2028", "00501"]
+)
+def test_a_cell_of_text_survives_csv(cell):
+    """What would be a mark of byte order, a line's end, a quote or a comma is quoted, first cell or not."""
+    columns = tuple(Column(name, objects([cell, "b", cell])) for name in ("one", "two"))
+    shape = schema([("one", "string"), ("two", "string")])
+    table = Table(columns, 3)
+
+    found = decode(written(media.CSV, Origin.CSV, table), media.MediaType(media.CSV), shape)
+
+    assert same(found, table)
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1, 2**63, 2**64 - 1])
+def test_an_integer_of_64_bits_crosses_a_hop(number):
+    """Signed or not, an id is the same integer behind it."""
+    request = Request(origin=Origin.JSON_RECORDS)
+    data = Table((Column("id", objects([number, None]), Role.CARRIED),), 2, request)
+    feature = Column("a", np.zeros(2))
+
+    body, kind = hop.encode(data, Answer(request, 2, data.columns, (feature,)), "float32")
+    found = decode(body, media.parse(kind), schema([("a", "float32")]))
+
+    assert [column.tolist() for column in found.of(Role.CARRIED)] == [[number, None]]
 
 
 def test_arrow_types_that_nobody_computes_with_are_carried_intact():

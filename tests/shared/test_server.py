@@ -116,21 +116,59 @@ async def test_chunks_over_the_limit_are_413(regressor, served):
 
 async def test_a_stated_length_over_the_limit_is_refused_unread(regressor):
     """413 comes from Content-Length before a byte of the body is asked for."""
-    service = Service("double", Settings(body_bytes=10), stage=regressor, state=State.READY)
-    sent = []
 
     async def receive():
         pytest.fail("the body was read")
 
+    assert await invoked(regressor, receive, (b"content-length", b"11"), body_bytes=10) == 413
+
+
+@pytest.mark.parametrize(("size", "status"), [(10, 422), (11, 413)])
+async def test_a_body_of_one_piece_is_measured_too(regressor, size, status):
+    """A server may hand a body of unknown length over at once; the limit itself is within."""
+
+    async def receive():
+        return {"type": "http.request", "body": b"1" * size}
+
+    assert await invoked(regressor, receive, body_bytes=10) == status
+
+
+async def invoked(stage, receive, *headers, **settings):
+    """Invoke a stage by ASGI alone; returns the status."""
+    service = Service("double", Settings(**settings), stage=stage, state=State.READY)
+    sent = []
+
     async def send(message):
         sent.append(message)
 
-    headers = [(b"content-type", b"text/csv"), (b"content-length", b"11")]
+    lines = [(b"content-type", b"text/csv"), *headers]
+    scope = {"type": "http", "method": "POST", "path": "/invocations", "headers": lines}
+    await Front(service, lambda _: pytest.fail("no web app is needed"))(scope, receive, send)
+    service.close()
+    return sent[0]["status"]
+
+
+async def test_a_caller_that_leaves_is_counted_and_not_answered(regressor):
+    """Who hangs up in mid-body is no failure of the stage's: 499 in the metrics, and nothing is sent."""
+    service = Service("double", Settings(), stage=regressor, state=State.READY)
+    parts = [
+        {"type": "http.request", "body": b"1", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive():
+        return parts.pop(0)
+
+    async def send(message):
+        pytest.fail(f"{message} was sent to nobody")
+
+    headers = [(b"content-type", b"text/csv")]
     scope = {"type": "http", "method": "POST", "path": "/invocations", "headers": headers}
     await Front(service, lambda _: pytest.fail("no web app is needed"))(scope, receive, send)
     service.close()
 
-    assert sent[0]["status"] == 413
+    assert (service.metrics.requests, service.metrics.in_flight) == ({499: 1}, 0)
+    assert service.store.held == 0
 
 
 async def test_loading_is_503(served):
@@ -146,9 +184,13 @@ async def test_loading_is_503(served):
 
 
 @pytest.mark.parametrize(
-    "error", [ArtifactError("no model there"), ZeroDivisionError("no model there")]
+    ("error", "reason"),
+    [
+        (ArtifactError("no model there"), "no model there"),
+        (ZeroDivisionError("no model there"), "ZeroDivisionError: no model there"),
+    ],
 )
-async def test_a_refused_artifact_says_why(served, caplog, error):
+async def test_a_refused_artifact_says_why(served, caplog, error, reason):
     """/ping stays 503, and the reason stands in its body, in /metadata and in the log."""
     service, client = served(ready=False)
 
@@ -161,8 +203,9 @@ async def test_a_refused_artifact_says_why(served, caplog, error):
 
     assert "no model there" in checked(ping, 503, "not_ready")
     assert metadata["state"] == "refused"
-    assert "no model there" in metadata["reason"]
-    assert "no model there" in caplog.text
+    assert metadata["reason"] == reason
+    assert f"not ready: {reason}" in caplog.text
+    assert ("Traceback" in caplog.text) == (not isinstance(error, ArtifactError))
 
 
 async def test_metadata_metrics_and_parameters(regressor, served):

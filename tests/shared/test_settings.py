@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stagewire.errors import ConfigError
-from stagewire.limits import MIB
+from stagewire.limits import DRAIN_SECONDS, MIB
 from stagewire.quota import cpus, quota
 from stagewire.request import Policy
 from stagewire.settings import Settings, read
@@ -70,7 +70,6 @@ def test_each_key_is_read(key, value, name, wanted):
     found, empty = read({key: f" {value} "}), read({key: ""})
 
     assert getattr(found, name) == wanted
-    assert empty == read({key: ""})
     assert getattr(empty, name) == getattr(read({}), name)
 
 
@@ -79,6 +78,21 @@ def test_a_bad_value_is_refused_by_name(key, value):
     """What cannot be used stops the start and names key and value."""
     with pytest.raises(ConfigError, match=f"^{key} has the value '{value}'; it must be "):
         read({key: value})
+
+
+def test_what_is_not_set_is_what_the_platform_says():
+    """Port, payload and time are SageMaker's own; the drain ends before its SIGKILL, 30 s after SIGTERM."""
+    found = read({})
+
+    assert (found.host, found.port, found.workers) == ("0.0.0.0", 8080, 1)  # noqa: S104
+    assert (found.body_bytes, found.reply_seconds) == (25 * 1024 * 1024, 60)
+    assert (found.hop, found.policy, found.allow_skew, found.plan) == (
+        False,
+        Policy.FAIL,
+        False,
+        True,
+    )
+    assert 20 <= DRAIN_SECONDS < 30
 
 
 def test_sagemakers_own_worker_count_wins():

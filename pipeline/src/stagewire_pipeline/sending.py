@@ -119,8 +119,8 @@ class Sender:
         if self._wish.sent.stated:
             return self._wish.sent.stated == "present"
         first = chunk.data[: self._cut.skip(chunk.data, 1)]
-        names = {name.casefold() for name in self._wish.sent.names(first)}
-        columns = [str(row["column"]).casefold() for row in found.rows if row.get("column")]
+        names = {name.strip().casefold() for name in self._wish.sent.names(first)}
+        columns = [str(row["column"]).strip().casefold() for row in found.rows if row.get("column")]
         return columns[0] in names if columns else None
 
     def _row(

@@ -53,23 +53,28 @@ class Schema:
         return all(field.numeric for field in self.fields)
 
     @cached_property
-    def by_casefold(self) -> Mapping[str, int]:
-        """Positions by casefolded name; names equal but for case keep only exact matches."""
+    def folded(self) -> frozenset[str]:
+        """The folded names, which tell a header; an empty cell is no sign of one."""
+        return frozenset(filter(None, map(fold, self.names)))
+
+    @cached_property
+    def by_fold(self) -> Mapping[str, int]:
+        """Positions by folded name; names that are equal then keep only exact matches."""
         seen: dict[str, int] = {}
         twice: set[str] = set()
         for position, name in enumerate(self.names):
-            key = name.casefold()
+            key = fold(name)
             if key in seen:
                 twice.add(key)
             seen[key] = position
         return {key: position for key, position in seen.items() if key not in twice}
 
     def position(self, name: str) -> int | None:
-        """Find a caller's column name: exactly, or else without regard to case."""
+        """Find a caller's column name: exactly, or else without regard to case and outer blanks."""
         try:
             return self.names.index(name)
         except ValueError:
-            return self.by_casefold.get(name.casefold())
+            return self.by_fold.get(fold(name))
 
     def as_json(self) -> dict[str, Any]:
         """Return the manifest's form."""
@@ -108,6 +113,11 @@ class Schema:
             if mine.numeric != theirs.numeric:
                 return f"column {mine.name!r} is {mine.dtype} against {theirs.dtype}"
         return None
+
+
+def fold(name: str) -> str:
+    """Reduce a name to what two spellings of it share: pandas keeps the blank of a header's `, `."""
+    return name.strip().casefold()
 
 
 def schema(fields: Iterable[tuple[str, str]], **rest: Any) -> Schema:

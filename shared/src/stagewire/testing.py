@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stagewire.schema import Field, Schema
+from stagewire.codec.plain_csv import FEW
+from stagewire.schema import Field, Schema, fold
 from stagewire.script import Context, Script
 from stagewire.stage import Stage
 from stagewire.table import Column, Table, objects
@@ -42,23 +43,25 @@ def ask(
 
 
 def tables(*, text: bool = True) -> SearchStrategy[tuple[Table, Schema]]:
-    """Draw tables of 2 to 4 features and 1 to 4 rows, each with its schema; needs hypothesis.
+    """Draw tables of 1 to 4 features and 1 to 20 rows, each with its schema; needs hypothesis.
 
-    Numbers are finite or missing; text has quotes, newlines and any script, and is never empty,
-    since an empty cell is a missing one in CSV.
+    Numbers are finite or missing; names and text have quotes, newlines, blanks and any script, and
+    are never empty, since an empty cell is a missing one in CSV. A column alone has some value, since
+    a CSV of nothing but missing ones is an empty body.
     """
+    from hypothesis import assume
     from hypothesis import strategies as st
 
     kinds: tuple[DType, ...] = ("float64", "float32", "string")
-    names = st.lists(
-        st.text("abcdefgh", min_size=1, max_size=6), min_size=2, max_size=4, unique=True
-    )
+    # Beside any text, what the forms themselves have a use for.
+    own = st.sampled_from(["instances", "inputs", "input", "columns", "data", "index", "1", " a"])
+    names = st.lists(own | _texts().filter(fold), min_size=1, max_size=4, unique_by=fold)
 
     @st.composite
     def drawn(draw: DrawFn) -> tuple[Table, Schema]:
         allowed = kinds if text else kinds[:2]
         fields = tuple(Field(name, draw(st.sampled_from(allowed))) for name in draw(names))
-        rows = draw(st.integers(1, 4))
+        rows = draw(st.integers(1, 4) | st.just(FEW + 1))
         columns = tuple(
             Column(
                 field.name,
@@ -66,6 +69,8 @@ def tables(*, text: bool = True) -> SearchStrategy[tuple[Table, Schema]]:
             )
             for field in fields
         )
+        first = columns[0].tolist()
+        assume(len(fields) > 1 or any(cell is not None and str(cell).strip() for cell in first))
         return Table(columns, rows), Schema(fields)
 
     return drawn()
@@ -78,7 +83,13 @@ def _cells(field: Field) -> SearchStrategy[Any]:
         single = field.dtype == "float32"
         floats = st.floats(allow_infinity=False, width=32 if single else 64)
         return floats | st.integers(-9, 9).map(float)
-    return st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
+    return st.none() | _texts()
+
+
+def _texts() -> SearchStrategy[str]:
+    from hypothesis import strategies as st
+
+    return st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 
 
 def _array(cells: list[Any], field: Field) -> Any:

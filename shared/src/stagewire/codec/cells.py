@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date, time
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 import orjson
 
 from stagewire.errors import NotAcceptable
+from stagewire.table import Role, objects
 
 if TYPE_CHECKING:
     from stagewire.table import Array, Column
@@ -19,10 +21,63 @@ _QUOTED = re.compile('[",\r\n\ufeff]')  # a byte-order mark would be lost at the
 
 def texts(column: Column) -> list[str]:
     """Write a column as CSV cells: missing as nothing, floats as the shortest text that reads back equal."""
-    values = column.values
-    if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
-        return _numbers(column.name, values)
-    return [_text(column.name, value) for value in column.tolist()]
+    found = values(column)
+    if found.dtype.kind in "fiu":
+        return _numbers(column.name, found)
+    return [_text(column.name, value) for value in found.tolist()]
+
+
+def values(column: Column) -> Array:
+    """Return a column's values as a form of text takes them: numbers, or Python's own.
+
+    Raises:
+        NotAcceptable: no text carries one of them.
+
+    """
+    found = column.values
+    if not isinstance(found, np.ndarray):
+        found = _of_arrow(column.name, found)
+    if found.dtype.kind == "f" and column.role is Role.INPUT:
+        # Of the caller's own features only a bad row's is infinite, and the row's error says so.
+        return np.where(np.isinf(found), np.nan, found).astype(found.dtype, copy=False)
+    if found.dtype.kind == "O" and column.role is not Role.INPUT:
+        _refuse_inner(column.name, found.tolist())
+    return found
+
+
+def _of_arrow(name: str, found: Any) -> Array:
+    """Turn an Arrow column to NumPy's: floats with NaN for missing, anything else objects."""
+    import pyarrow as pa
+
+    try:
+        if pa.types.is_dictionary(found.type):
+            found = found.cast(found.type.value_type)
+        if pa.types.is_float16(found.type):
+            found = found.cast(pa.float32())
+        if pa.types.is_floating(found.type):
+            return np.asarray(found.to_numpy())
+        if pa.types.is_time64(found.type):
+            found = found.cast(pa.time64("us"))  # Python's own has no nanoseconds, and says nothing
+        return objects(found.to_pylist())
+    except (pa.ArrowException, OverflowError, ValueError) as error:
+        msg = (
+            f"column {name!r} holds a {found.type} that text cannot carry ({error}); ask for Arrow"
+        )
+        raise NotAcceptable(msg) from None
+
+
+def _refuse_inner(name: str, found: list[Any]) -> None:
+    """Refuse infinite numbers, also within lists and objects: orjson would write null."""
+    if not {float, list, dict, tuple} & set(map(type, found)):
+        return
+    while found:
+        inner: list[Any] = []
+        for each in found:
+            if isinstance(each, float) and math.isinf(each):
+                raise _infinite(name)
+            if isinstance(each, list | tuple | dict):
+                inner += each.values() if isinstance(each, dict) else each
+        found = inner
 
 
 def quote(text: str) -> str:
@@ -60,10 +115,18 @@ def _text(name: str, value: object) -> str:
     try:
         return quote(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode())
     except TypeError:
-        if isinstance(value, bytes):
-            msg = f"column {name!r} holds bytes, which text cannot carry; ask for Arrow"
+        # str() would show what is in them as Python's source.
+        if isinstance(value, bytes | list | tuple | dict):
+            msg = f"column {name!r} holds {type(value).__name__}, which text cannot carry; ask for Arrow"
             raise NotAcceptable(msg) from None
         return quote(str(value))
+
+
+def moment(value: object) -> str:
+    """Write the moments that orjson does not know as it writes the others: pandas' have nanoseconds."""
+    if isinstance(value, date | time):
+        return value.isoformat()
+    raise TypeError
 
 
 def refuse_infinite(name: str, values: Array) -> None:
@@ -74,5 +137,10 @@ def refuse_infinite(name: str, values: Array) -> None:
 
     """
     if values.dtype.kind == "f" and np.isinf(values).any():
-        msg = f"column {name!r} holds an infinite value, which this format cannot carry; ask for Arrow"
-        raise NotAcceptable(msg)
+        raise _infinite(name)
+
+
+def _infinite(name: str) -> NotAcceptable:
+    return NotAcceptable(
+        f"column {name!r} holds an infinite value, which this format cannot carry; ask for Arrow"
+    )

@@ -46,7 +46,7 @@ class Plain:
         self.width = len(schema.fields)
         self.numeric = [i for i, field in enumerate(schema.fields) if field.numeric]
         self.texts = [i for i, field in enumerate(schema.fields) if not field.numeric]
-        self.names = {name.casefold() for name in schema.names}
+        self.names = schema.folded
         # A name that could be a number makes any first line a header; an empty line is a row of
         # one cell, and no row of several.
         self.able = self.width > 1 and not any(map(_NUMBER_ALONE.fullmatch, self.names))

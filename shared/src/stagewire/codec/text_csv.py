@@ -16,6 +16,7 @@ from stagewire.errors import Malformed
 from stagewire.limits import BODY_BYTES, BROKEN_ROWS
 from stagewire.parsed import Parsed, columns_of
 from stagewire.request import Origin
+from stagewire.schema import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -111,8 +112,7 @@ def has_header(first: Sequence[str], stated: str | None, schema: Schema | None) 
         return stated.lower() == "present"
     if schema is None:
         return False
-    names = {name.casefold() for name in schema.names}
-    return any(cell.strip().casefold() in names for cell in first)
+    return any(fold(cell) in schema.folded for cell in first)
 
 
 def write(answer: Answer) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from stagewire.answer import INDEX
-from stagewire.codec.cells import refuse_infinite
+from stagewire.codec import cells
 from stagewire.codec.json_text import load
 from stagewire.errors import Malformed, NotAcceptable, TooLarge
 from stagewire.limits import CELLS
@@ -47,7 +47,9 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
     if not isinstance(document, dict):
         raise _shape(document)
     for key, origin in _WRAPPED.items():
-        if key in document and not (schema and key in schema.names):
+        # A feature may be called so; but no cell is a list, so one that stands there alone is rows.
+        alone = len(document) == 1 and isinstance(document.get(key), list)
+        if key in document and (alone or not (schema and key in schema.names)):
             return _wrapped(document[key], key, origin, schema)
     if "columns" in document and "data" in document:
         return _split(document)
@@ -163,11 +165,9 @@ def rows_of(answer: Answer) -> list[dict[str, Any]]:
 
 def values(column: Column) -> list[Any]:
     """Return a column's values as orjson writes them: float32 stays float32, which has shorter text."""
-    array = column.values
-    if not isinstance(array, np.ndarray):
-        return column.tolist()
+    array = cells.values(column)
     if array.dtype.kind == "f":
-        refuse_infinite(column.name, array)
+        cells.refuse_infinite(column.name, array)
         return list(array) if array.dtype == np.float32 else list(array.tolist())
     return list(array.tolist())
 
@@ -197,7 +197,7 @@ def dump(document: object) -> bytes:
     """
     option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
     try:
-        return orjson.dumps(document, option=option)
+        return orjson.dumps(document, cells.moment, option)
     except TypeError as error:
         msg = f"a column holds a value that JSON cannot carry ({error}); ask for Arrow"
         raise NotAcceptable(msg) from None
