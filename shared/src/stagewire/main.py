@@ -33,7 +33,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
         logs.start(name, logging.INFO)
         _log.critical("cannot start: %s", error)
         return 2
-    logs.start(name, found.log_level)
+    logs.start(name, found.log_level, printed=command == "serve")
     if command == "serve":
         from stagewire.serve import serve
 
