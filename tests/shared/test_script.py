@@ -7,9 +7,9 @@ import numpy as np
 import orjson
 import pytest
 
-from stagewire import loading, media
+from stagewire import loading, media, requirements
 from stagewire.errors import ArtifactError, Malformed, StageFailed
-from stagewire.script import Context, Script, body_for, of, program, takes_context
+from stagewire.script import Context, Script, body_for, load, of, program, takes_context
 from stagewire.settings import Settings
 from stagewire.stage import Stage
 from stagewire.testing import ask, stage_of
@@ -132,6 +132,21 @@ def test_a_program_that_cannot_be_run_is_no_module(bundle):
             "def model_fn(d):\n    1 / 0\ndef predict_fn(d, m): ...\n",
             "model_fn failed .*ZeroDivision",
         ),
+        ("raise SystemExit(3)\n", "cannot be run: SystemExit: 3"),
+        (
+            "def model_fn(d):\n    raise SystemExit('no model')\ndef predict_fn(d, m): ...\n",
+            "model_fn failed .*SystemExit: no model",
+        ),
+        (MODEL_FN + "predict_fn = 5\n", "predict_fn is int, and not a function"),
+        (MODEL_FN + "async def predict_fn(data, model): ...\n", "predict_fn is async"),
+        (
+            MODEL_FN + "def predict_fn(data): ...\n",
+            r"cannot be called as predict_fn\(data, model\): too many positional arguments",
+        ),
+        (
+            MODEL_FN + "def transform_fn(a, b, c, d, context, more): ...\n",
+            r"cannot be called as transform_fn\(model, body, content_type, accept, context\)",
+        ),
     ],
 )
 def test_a_program_that_cannot_be_used_is_refused(bundle, source, reason):
@@ -153,6 +168,91 @@ def test_a_program_of_another_name(bundle):
     assert stage.script.user
 
 
+@pytest.mark.parametrize("named", ["serve.py", "serve"])
+def test_a_program_may_be_named_as_a_module(tmp_path, named):
+    """The toolkit takes SAGEMAKER_PROGRAM with its suffix or without."""
+    (tmp_path / "serve.py").touch()
+
+    assert program(tmp_path, named) == tmp_path / "serve.py"
+
+
+def test_a_program_is_one_module_by_its_own_name_too(bundle):
+    """What helpers import and what unpickling looks up is the program that runs, not a second copy."""
+    stage = bundle(
+        "class Model:\n    pass\n"
+        "def model_fn(d):\n    import own_program\n    return own_program.Model is Model\n"
+        "def predict_fn(data, model): ...\n",
+        "own_program.py",
+        program="own_program.py",
+    )
+
+    assert stage.model is True
+
+
+def test_a_second_program_of_the_name_takes_its_place(tmp_path):
+    """Two archives in one process are each the program that their own pickles name."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "same_name.py").write_text(
+            f"ONE = {name!r}\n" + MODEL_FN + "predict_fn = max\n"
+        )
+        load(tmp_path / name / "same_name.py")
+
+    assert sys.modules["same_name"].ONE == "two"
+
+
+def test_a_program_that_cannot_be_run_leaves_its_traceback(bundle, caplog):
+    """The last line alone does not tell which import of an import it was."""
+    with pytest.raises(ArtifactError):
+        bundle("def deep():\n    return {}['key']\ndeep()\n")
+
+    assert "line 2, in deep" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("returned", "wanted"),
+    [
+        ("body, 'text/csv\\r\\nx-evil: 1'", "the content type 'text/csv"),
+        ("body, 'text/csv\u00e9'", "the content type 'text/csv"),
+        ("body, b'text/csv'", "the content type b'text/csv'"),
+    ],
+)
+def test_a_content_type_that_no_header_can_carry_is_500(bundle, returned, wanted):
+    """It would be another header, or the end of the connection."""
+    stage = bundle(
+        MODEL_FN + f"def transform_fn(model, body, kind, accept):\n    return {returned}\n"
+    )
+
+    with pytest.raises(StageFailed, match=wanted):
+        ask(stage, b"1")
+
+
+def test_an_accept_that_no_header_can_carry_is_the_callers_fault(bundle):
+    """A body alone is answered as what was accepted, and only the caller chose that."""
+    stage = bundle(
+        MODEL_FN + "def transform_fn(model, body, kind, accept):\n    return body, None\n"
+    )
+
+    assert ask(stage, b"1", accept="text/csv") == (b"1", "text/csv")
+    with pytest.raises(Malformed, match="Accept"):
+        ask(stage, b"1", accept="text/csv\u00e9")
+
+
+@pytest.mark.parametrize("own", ["", "def output_fn(found, accept):\n    return 'x'\n"])
+def test_an_accept_by_default_that_cannot_be_answered_is_refused(bundle, own):
+    """Every request without an Accept would be a 406; only a writer of one's own can know the type."""
+    source = MODEL_FN + "def predict_fn(data, model): ...\n" + own
+    wanted = {"default_accept": "image/png"}
+
+    if own:
+        assert bundle(source, **wanted).default_accept == "image/png"
+    else:
+        with pytest.raises(
+            ArtifactError, match=r"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT .*image/png"
+        ):
+            bundle(source, **wanted)
+
+
 def test_a_program_that_is_named_and_absent_is_refused(tmp_path):
     """SAGEMAKER_PROGRAM is a promise; nothing else is served in its stead."""
     with pytest.raises(ArtifactError, match=r"SAGEMAKER_PROGRAM is 'serve\.py'"):
@@ -160,20 +260,75 @@ def test_a_program_that_is_named_and_absent_is_refused(tmp_path):
     assert program(tmp_path, None) is None
 
 
+@pytest.fixture
+def required(tmp_path):
+    """Ask for distributions by a requirements.txt; gives the refusal, None where all is met."""
+
+    def ask_for(text: str | bytes) -> str | None:
+        path = tmp_path / "requirements.txt"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        try:
+            requirements.check(path)
+        except ArtifactError as error:
+            return str(error)
+        return None
+
+    return ask_for
+
+
 def test_unmet_requirements_are_named_and_not_installed(bundle, tmp_path):
-    """code/requirements.txt is checked; the message tells how to build an image that meets it."""
+    """code/requirements.txt is checked before the program is run."""
     code = tmp_path / "model" / "code"
     code.mkdir(parents=True)
-    (code / "requirements.txt").write_text(
-        "numpy>=1  # met\n# a comment\nnumpy<1\nno-such-thing==1\n-r more.txt\nx; python_version<'3'\n"
-    )
+    (code / "requirements.txt").write_text("no-such-thing==1\n")
     code.joinpath("inference.py").write_text("raise RuntimeError('never run')")
 
-    with pytest.raises(ArtifactError) as refused:
+    with pytest.raises(ArtifactError, match=r"no-such-thing==1, .* docker build"):
         loading.load("anything", Settings(base=tmp_path))
 
-    assert "asks for numpy<1, no-such-thing==1, which is not installed" in str(refused.value)
-    assert "docker build" in str(refused.value)
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "numpy>=1  # met",
+        "# a comment",
+        "no-such; python_version<'3'",
+        "httpx[http2]",
+        "NumPy",
+        "--index-url https://example.com/simple",
+        "-c no-such-file.txt",
+        f"numpy>=1 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{'1' * 64}",
+        "numpy>=1 \\\r\n    --hash=sha256:00\r\nhttpx\r\n",
+        "\ufeffnumpy",
+    ],
+)
+def test_requirements_that_are_met_do_not_stand_in_the_way(required, line):
+    """Markers, extras, options, a lock's hashes on lines of their own."""
+    assert required(line) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("numpy>=1\nnumpy<1\nno-such-thing==1", "asks for numpy<1, no-such-thing==1, which"),
+        ("git+https://example.com/x.git", "asks for git+https://example.com/x.git, which"),
+        ("./wheels/x.whl", "asks for ./wheels/x.whl, which"),
+        ("xgboost<2", "asks for xgboost<2, which"),
+        ("-r no-such-file.txt", "no-such-file.txt"),
+        (b"\xff\xfe\x00", "cannot be read: 'utf-8'"),
+    ],
+)
+def test_requirements_that_are_not_met_are_named(required, text, named):
+    """Also what only pip could tell, and a file that cannot be read."""
+    assert named in required(text)
+
+
+@pytest.mark.parametrize("option", ["-r more.txt", "-rmore.txt", "--requirement=more.txt"])
+def test_requirements_of_an_included_file_count(required, tmp_path, option):
+    """An unmet one would else be met with at the import, or never; files may include each other."""
+    (tmp_path / "more.txt").write_text("-r requirements.txt\nno-such-thing==1")
+
+    assert "asks for no-such-thing==1, which" in required(option)
 
 
 def test_bytes_that_are_no_text_are_the_callers_fault():
@@ -190,6 +345,7 @@ def test_bytes_that_are_no_text_are_the_callers_fault():
         (lambda _data, _model, context=None: context, True),
         (lambda _data, _model, scale=2: scale, False),
         (lambda *args: args, False),
+        (max, False),  # which has no signature
     ],
 )
 def test_the_context_goes_where_there_is_room_for_it(function, takes):
@@ -235,18 +391,18 @@ def test_a_frame_with_a_prediction_column_is_named():
     ]
 
 
-def test_what_a_program_raises_stays_inside(caplog):
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit, StopIteration])
+def test_what_a_program_raises_stays_inside(caplog, error):
     """The caller gets the exception's name and the request, the log its traceback."""
 
     def broken(_table, _model):
-        msg = "a secret"
-        raise RuntimeError(msg)
+        raise error("a secret")
 
     with pytest.raises(StageFailed) as refused:
         ask(stage_of(broken), b"1\n")
 
     assert "secret" not in refused.value.message
-    assert "RuntimeError" in refused.value.message
+    assert error.__name__ in refused.value.message
     assert "a secret" in caplog.text
 
 

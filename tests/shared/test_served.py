@@ -142,6 +142,20 @@ def test_requests_in_flight_are_answered_after_sigterm(start, pinged, tmp_path):
     assert process.wait(30) == 0
 
 
+def test_work_that_nobody_waits_for_holds_no_end_up(start, pinged, tmp_path):
+    """A thread that never comes back kept the process alive until SIGKILL."""
+    process, client = start(MODEL_SERVER_TIMEOUT="0.2")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    pinged(client, 200)
+    found = client.post("/invocations", content=str(pipe), headers=CSV)
+    process.send_signal(signal.SIGTERM)
+
+    assert found.json()["error"]["code"] == "deadline_exceeded"
+    assert process.wait(30) == 0
+
+
 def test_a_refused_model_is_served_as_a_reason(start, pinged):
     """A broken program keeps the process alive, /ping at 503, and the reason in three places."""
     process, client = start("import no_such_module_here\n")
@@ -154,6 +168,46 @@ def test_a_refused_model_is_served_as_a_reason(start, pinged):
     assert "no_such_module_here" in ping.json()["error"]["message"]
     assert (metadata["state"], metadata["stage"]) == ("refused", "stub")
     assert "no_such_module_here" in out
+
+
+PRINTS = """
+import logging, sys
+
+logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
+print("at", "import")
+
+def model_fn(model_dir):
+    return 2
+
+def transform_fn(model, body, content_type, accept):
+    print("two\\nlines, half a", end=" ", flush=True)
+    sys.stdout.writelines(["li", "ne\\n", "\\n"])
+    logging.warning("heard")
+    return f"{sys.stdout.encoding} {sys.stdout.fileno()}"
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_a_program_prints_is_lines_of_the_log(start, pinged, workers):
+    """All of stdout is JSON lines, also where a program's own handler writes there."""
+    process, client = start(PRINTS, MODEL_SERVER_WORKERS=workers)
+    pinged(client, 200)
+
+    found = client.post("/invocations", content="", headers=CSV).text
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+
+    lines = [json.loads(line) for line in out.splitlines()]
+    said = [line["message"] for line in lines if line["logger"] == "stdout"]
+    assert found.split() == [sys.stdout.encoding, "1"]
+    assert said.count("at import") == int(workers)
+    assert [line for line in said if line not in {"at import", "loaded"}] == [
+        "two",
+        "lines, half a ",
+        "line",
+        "heard",
+    ]
+    assert sum(line["message"] == "heard" and line["logger"] == "root" for line in lines) == 1
 
 
 COLLECTS = """

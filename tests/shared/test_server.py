@@ -315,6 +315,19 @@ async def test_a_request_over_its_time_is_503(gate, served):
     assert "0.01 s" in checked(found, 503, "deadline_exceeded")
 
 
+async def test_a_request_that_outlasts_the_drain_is_503(gate, served):
+    """Uvicorn cancels what is not done in time; its caller is told so in the one shape."""
+    stage, _, entered = gate
+    _, client = served(stage, threads=1)
+
+    waiting = asyncio.create_task(client.post("/invocations", content=b"1\n", headers=CSV))
+    assert await asyncio.to_thread(entered.acquire, timeout=30)
+    waiting.cancel()
+    found = await waiting
+
+    assert "stopping" in checked(found, 503, "not_ready")
+
+
 async def test_no_traceback_leaves(served, caplog):
     """A stage that raises is 500 with the request's id; the traceback stays in the log."""
 

@@ -19,6 +19,12 @@ GOOD = [
     ("STAGEWIRE_METRICS_PORT", "9100", "metrics_port", 9100),
     ("STAGEWIRE_METRICS_PORT", "auto", "metrics_port", 8081),
     ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv", "default_accept", "text/csv"),
+    (
+        "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT",
+        "text/csv;q=0.5, */*",
+        "default_accept",
+        "text/csv;q=0.5, */*",
+    ),
     ("SAGEMAKER_PROGRAM", "serve.py", "program", "serve.py"),
     ("MODEL_SERVER_WORKERS", "2", "workers", 2),
     ("MODEL_SERVER_TIMEOUT", "0.5", "reply_seconds", 0.5),
@@ -40,6 +46,10 @@ BAD = [
     ("SAGEMAKER_BIND_TO_PORT", "http"),
     ("SAGEMAKER_BIND_TO_PORT", "0"),
     ("SAGEMAKER_BIND_TO_PORT", "65536"),
+    ("SAGEMAKER_BIND_TO_PORT", "٨٠٨٠"),
+    ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "json"),
+    ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", ";;"),
+    ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv;q=0"),
     ("SAGEMAKER_SAFE_PORT_RANGE", "21000"),
     ("SAGEMAKER_SAFE_PORT_RANGE", "21999-21000"),
     ("SAGEMAKER_SAFE_PORT_RANGE", "1-70000"),
@@ -51,6 +61,7 @@ BAD = [
     ("MODEL_SERVER_TIMEOUT", "soon"),
     ("SAGEMAKER_CONTAINER_LOG_LEVEL", "INFO"),
     ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "inf"),
+    ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "0.0000001"),
     ("STAGEWIRE_HOP", "on"),
     ("STAGEWIRE_BAD_ROWS", "skip"),
     ("STAGEWIRE_ALLOW_SKEW", "yes"),
@@ -109,6 +120,22 @@ def test_a_metrics_port_is_one_of_the_safe_range():
     assert read({**ports, "STAGEWIRE_METRICS_PORT": "auto"}).metrics_port == 21001
     with pytest.raises(ConfigError, match="SAGEMAKER_SAFE_PORT_RANGE"):
         read({**ports, "STAGEWIRE_METRICS_PORT": "9100"})
+
+
+def test_a_metrics_port_that_cannot_be_found_is_refused():
+    """Asked for as auto where the only safe port is the server's own, there would silently be none."""
+    one = {"SAGEMAKER_BIND_TO_PORT": "21000", "SAGEMAKER_SAFE_PORT_RANGE": "21000-21000"}
+
+    for ports in (one, {"SAGEMAKER_BIND_TO_PORT": "65535"}):
+        with pytest.raises(ConfigError, match=r"^STAGEWIRE_METRICS_PORT has the value 'auto'"):
+            read({**ports, "STAGEWIRE_METRICS_PORT": "auto"})
+
+
+def test_a_key_of_ours_that_nobody_reads_is_told():
+    """A slip in a key would be a setting that silently is not made."""
+    environ = {"STAGEWIRE_ALOW_SKEW": "1", "STAGEWIRE_PLAN": "off", "SAGEMAKER_REGION": "x"}
+
+    assert read(environ).unknown == ("STAGEWIRE_ALOW_SKEW",)
 
 
 def test_a_metrics_port_cannot_be_shared_by_workers():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +112,18 @@ def test_a_request_over_the_deadline_is_a_503_that_says_so(slow, start):
     assert reply.headers["retry-after"] == "1"
 
 
+def served(environ, stage="featurizer"):
+    """Serve a stage that will not start, and wait for its end."""
+    return subprocess.run(
+        [sys.executable, "-m", stage, "serve"],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("stage", ["featurizer", "predictor"])
 @pytest.mark.parametrize(
     ("key", "value"),
@@ -120,23 +133,50 @@ def test_a_request_over_the_deadline_is_a_503_that_says_so(slow, start):
         ("MODEL_SERVER_WORKERS", "0"),
         ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "-1"),
         ("STAGEWIRE_BAD_ROWS", "guess"),
+        ("STAGEWIRE_HOST", "no host"),
+        ("STAGEWIRE_HOST", "192.0.2.1"),  # RFC 5737: nobody's
     ],
 )
 def test_a_bad_setting_stops_the_start_by_name(stage, key, value):
     """The last line of the log names key and value; the exit status is 2."""
-    done = subprocess.run(
-        [sys.executable, "-m", stage, "serve"],
-        env={**os.environ, key: value},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = served({key: value}, stage)
 
     line = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 2
     assert key in line["message"]
     assert value in line["message"]
+
+
+@pytest.mark.parametrize(
+    ("key", "workers"),
+    [
+        ("SAGEMAKER_BIND_TO_PORT", "1"),
+        ("SAGEMAKER_BIND_TO_PORT", "2"),
+        ("STAGEWIRE_METRICS_PORT", "1"),
+    ],
+)
+def test_a_port_that_is_taken_stops_the_start_by_name(key, workers):
+    """One line, before anything is loaded: no traceback, and no key left to guess."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        environ = {"STAGEWIRE_HOST": "127.0.0.1", "MODEL_SERVER_WORKERS": workers, key: port}
+        done = served(environ)
+
+    (line,) = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (2, "")
+    assert f"{key} has the value '{port}'" in json.loads(line)["message"]
+
+
+def test_a_slip_in_a_key_is_warned_of(bases, start):
+    """A setting that nobody reads would silently not be made."""
+    environ = {"SAGEMAKER_BASE_DIR": bases["featurizer"], "STAGEWIRE_ALOW_SKEW": "1"}
+    server = start("featurizer", environ)
+    server.stop()
+
+    found = [json.loads(line) for line in server.lines]
+    assert [line["message"] for line in found if line["level"] == "WARNING"] == [
+        "STAGEWIRE_ALOW_SKEW is no setting of a stage, and is ignored"
+    ]
 
 
 def test_logs_are_json_lines_without_payload(bases, samples, start):

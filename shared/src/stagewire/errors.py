@@ -12,7 +12,7 @@ StageError                          500  internal
  |    `-- BadRows                   422  bad_rows             rows that break the schema, each named
  `-- ServerError                    500
       |-- StageFailed               500  stage_failed         the stage's own code raised
-      |-- NotReady                  503  not_ready            loading, or refused to load
+      |-- NotReady                  503  not_ready            loading, refused to load, or stopping
       |-- Busy                      503  busy                 the queue is full
       `-- DeadlineExceeded          503  deadline_exceeded    waited longer than the server's timeout
 ConfigError                              start-up only        an environment value that cannot be used
@@ -159,7 +159,7 @@ class StageFailed(ServerError):
 
 
 class NotReady(ServerError):
-    """The model is loading, or was refused; `/metadata` says why."""
+    """The model is loading, or was refused, and `/metadata` says why; or the server stops."""
 
     status = 503
     code = "not_ready"

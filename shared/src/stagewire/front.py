@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 import orjson
 
 from stagewire.body import Share, read
-from stagewire.errors import Malformed, MethodNotAllowed, StageError, StageFailed, UnsupportedMedia
+from stagewire.errors import (
+    Malformed,
+    MethodNotAllowed,
+    NotReady,
+    StageError,
+    StageFailed,
+    UnsupportedMedia,
+)
 from stagewire.headers import Headers
 from stagewire.heads import Heads
 from stagewire.request import new_id
@@ -165,6 +172,9 @@ class Front:
                 )
         except StageError as error:
             return await self._refuse(scope, send, error, context.request_id)
+        except asyncio.CancelledError:  # uvicorn's, once the time to drain is over
+            stopping = NotReady("the stage is stopping, and this took longer than it could wait")
+            return await self._refuse(scope, send, stopping, context.request_id)
         except Exception:  # noqa: BLE001 (the last line of defence: no traceback leaves)
             _log.exception(
                 "the server failed", extra={"fields": {"request_id": context.request_id}}

@@ -7,7 +7,8 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
-from stagewire import golden, manifest, requirements, script, start
+from stagewire import golden, manifest, media, requirements, script, start
+from stagewire.codec import CODECS
 from stagewire.errors import ArtifactError, StageError
 from stagewire.script import Context
 from stagewire.stage import Stage
@@ -40,6 +41,7 @@ def load(name: str, settings: Settings) -> Stage:
     found = manifest.read(model_dir)
     functions = choose(name, model_dir, settings.program)
     _check(name, found, functions, settings)
+    _check_accept(settings.default_accept, functions)
     stage = _stage(name, found, functions, settings)
     if found and found.golden and stage.input and not functions.user:
         _prove(stage, found, settings)
@@ -94,13 +96,22 @@ def _check(name: str, found: Manifest | None, functions: Script, settings: Setti
     manifest.check(found, settings.model_dir, stage=name, pinned=pinned, skew=skew)
 
 
+def _check_accept(accept: str | None, functions: Script) -> None:
+    # Who writes the answers themselves may know types that nobody here does.
+    if accept is None or functions.output_fn or functions.transform_fn:
+        return
+    if media.choose(media.accept(accept), list(CODECS)) is None:
+        msg = f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT is {accept!r}, and the answer can be one of: {', '.join(CODECS)}"
+        raise ArtifactError(msg)
+
+
 def _stage(name: str, found: Manifest | None, functions: Script, settings: Settings) -> Stage:
     told = start.of(settings, found)
     try:
         model = script.call(functions.model_fn, told.model_dir, context=told)
     except ArtifactError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _log.exception("model_fn failed")
         msg = f"model_fn failed on {settings.model_dir}: {type(error).__name__}: {error}"
         raise ArtifactError(msg) from error

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
+
+from stagewire.printed import Printed
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -36,10 +38,13 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
-def start(stage: str, level: int, stream: TextIO | None = None) -> None:
-    """Send every logger's lines to stdout in this form, warnings among them."""
-    handler = logging.StreamHandler(stream or sys.stdout)
+def start(stage: str, level: int, stream: TextIO | None = None, *, printed: bool = False) -> None:
+    """Send every logger's lines to stdout in this form, warnings among them, and prints if `printed`."""
+    stream = stream or sys.stdout
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines(stage))
+    if printed:
+        sys.stdout = cast("TextIO", Printed(stream, handler))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     # uvicorn's own start-up chatter says nothing that ours does not; its errors stay.

@@ -8,7 +8,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from stagewire import loading, logs, settings
+from stagewire import address, loading, logs, settings
 from stagewire.errors import ArtifactError, ConfigError
 
 if TYPE_CHECKING:
@@ -27,14 +27,18 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     command, hop_dtype = _asked(name, sys.argv[1:] if arguments is None else arguments)
     try:
         found = settings.read()
+        if command == "serve":
+            address.check(found)
     except ConfigError as error:
         logs.start(name, logging.INFO)
         _log.critical("cannot start: %s", error)
         return 2
-    logs.start(name, found.log_level)
+    logs.start(name, found.log_level, printed=command == "serve")
     if command == "serve":
         from stagewire.serve import serve
 
+        for key in found.unknown:
+            _log.warning("%s is no setting of a stage, and is ignored", key)
         return serve(name, found)
     if command == "train":
         return train(name, found)

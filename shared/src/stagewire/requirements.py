@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING
 
 from stagewire.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+# What else a line may hold: options such as hashes, after a requirement or alone, and comments.
+_REST = re.compile(r"(^|\s+)(--?\w.*|#.*)$")
+_INCLUDED = re.compile(r"(?:-r|--requirement)(?:\s+|=|(?<=-r))(\S+)")
+# Where a distribution is also published under another name, with the same modules.
+_SAME = {"xgboost": "xgboost-cpu"}
 
 
 def check(path: Path) -> None:
     """Refuse to serve when a requirement is not met.
 
     Raises:
-        ArtifactError: names what is unmet and the image that would meet it.
+        ArtifactError: names what is unmet and the image that would meet it, or the file that
+            cannot be read.
 
     """
     if not path.is_file():
         return
-    unmet = [line for line in _lines(path) if not _met(line)]
+    try:
+        unmet = [line for line in _lines(path, set()) if not _met(line)]
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise ArtifactError(msg) from error
     if unmet:
-        build = f"printf 'FROM IMAGE\\nCOPY requirements.txt .\\nRUN pip install -r requirements.txt\\n' | docker build -t DERIVED -f - {path.parent}"
+        build = f"printf 'FROM IMAGE\\nCOPY *.txt ./\\nRUN pip install -r {path.name}\\n' | docker build -t DERIVED -f - {path.parent}"
         msg = f"{path} asks for {', '.join(unmet)}, which is not installed; nothing is installed at start. Build a derived image: {build}"
         raise ArtifactError(msg)
 
 
-def _lines(path: Path) -> list[str]:
-    lines = (line.split(" #")[0].strip() for line in path.read_text().splitlines())
-    return [line for line in lines if line and not line.startswith(("#", "-"))]
+def _lines(path: Path, seen: set[Path]) -> Iterator[str]:
+    """Read the requirements of a file and of those that it includes, each file once."""
+    seen.add(path.resolve())
+    text = path.read_text(encoding="utf-8-sig").replace("\\\r\n", " ").replace("\\\n", " ")
+    for line in text.splitlines():
+        included = _INCLUDED.match(line.strip())
+        if included is None:
+            if kept := _REST.sub("", line.strip()):
+                yield kept
+        elif (other := path.parent / included[1]).resolve() not in seen:
+            yield from _lines(other, seen)
 
 
 def _met(line: str) -> bool:
@@ -42,7 +64,8 @@ def _met(line: str) -> bool:
         return False
     if wanted.marker and not wanted.marker.evaluate():
         return True
-    try:
-        return wanted.specifier.contains(metadata.version(wanted.name), prereleases=True)
-    except metadata.PackageNotFoundError:
-        return False
+    for name in (wanted.name, _SAME.get(wanted.name.lower())):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            if name and wanted.specifier.contains(metadata.version(name), prereleases=True):
+                return True
+    return False

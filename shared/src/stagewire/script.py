@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
+import logging
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     Function = Callable[..., Any]
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_PROGRAM = "inference.py"
 # The toolkit decodes these two for input_fn, by exact comparison; all others arrive as bytes.
@@ -66,7 +69,8 @@ def of(module: ModuleType, *, user: bool = False) -> Script:
     """Collect a module's functions.
 
     Raises:
-        ArtifactError: one that must be there is not, or `transform_fn` stands beside the three.
+        ArtifactError: one that must be there is not, or `transform_fn` stands beside the three, or
+            a user's cannot be called as it will be.
 
     """
     found: dict[str, Any] = {name: getattr(module, name, None) for name in _NAMES}
@@ -78,6 +82,9 @@ def of(module: ModuleType, *, user: bool = False) -> Script:
     if lacking := [name for name in due if not found[name]]:
         msg = f"{module.__file__} lacks {' and '.join(lacking)}"
         raise ArtifactError(msg)
+    for name in _NAMES if user else ():
+        if reason := found[name] and _objection(name, found[name]):
+            raise ArtifactError(f"{module.__file__}: {reason}")
     return Script(
         **found,
         compile_fn=None if user else getattr(module, "compile_fn", None),
@@ -88,7 +95,32 @@ def of(module: ModuleType, *, user: bool = False) -> Script:
     )
 
 
-_NAMES = ("model_fn", "predict_fn", "input_fn", "output_fn", "transform_fn")
+# With the arguments that each is called with.
+_NAMES = {
+    "model_fn": ("model_dir",),
+    "predict_fn": ("data", "model"),
+    "input_fn": ("body", "content_type"),
+    "output_fn": ("prediction", "accept"),
+    "transform_fn": ("model", "body", "content_type", "accept"),
+}
+
+
+def _objection(name: str, function: Any) -> str | None:
+    """Tell at the start why each request would fail, None when none need."""
+    if not callable(function):
+        return f"{name} is {type(function).__name__}, and not a function"
+    if inspect.iscoroutinefunction(function):
+        return f"{name} is async, and nobody would await it"
+    arguments = _NAMES[name]
+    if takes_context(function, len(arguments)):
+        arguments = (*arguments, "context")
+    try:
+        inspect.signature(function).bind(*arguments)
+    except ValueError:
+        return None
+    except TypeError as error:
+        return f"{name} cannot be called as {name}({', '.join(arguments)}): {error}"
+    return None
 
 
 def program(model_dir: Path, named: str | None) -> Path | None:
@@ -98,10 +130,11 @@ def program(model_dir: Path, named: str | None) -> Path | None:
         ArtifactError: SAGEMAKER_PROGRAM names a file that is in neither.
 
     """
+    name = named or DEFAULT_PROGRAM
     for folder in (model_dir / "code", model_dir):
-        path = folder / (named or DEFAULT_PROGRAM)
-        if path.is_file():
-            return path
+        for path in (folder / name, folder / f"{name}.py"):  # a module's name does as well
+            if path.is_file():
+                return path
     if named:
         msg = f"SAGEMAKER_PROGRAM is {named!r}, and neither {model_dir / 'code'} nor {model_dir} has it"
         raise ArtifactError(msg)
@@ -123,10 +156,18 @@ def load(path: Path) -> Script:
         raise ArtifactError(msg)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    # By its own name too, for helpers that import it and pickles that name it: else it ran twice.
+    known = sys.modules.get(path.stem)
+    own = known is None or getattr(known, "__name__", None) == spec.name
+    if own:
+        sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
+        if own:
+            del sys.modules[path.stem]
+        _log.exception("%s failed", path)
         msg = f"{path} cannot be run: {type(error).__name__}: {error}"
         raise ArtifactError(msg) from error
     return of(module, user=True)
@@ -142,7 +183,10 @@ def call(function: Function, *arguments: Any, context: Context) -> Any:
 def takes_context(function: Function, count: int) -> bool:
     """Tell whether a function takes one positional argument more than `count`."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    places = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+    try:
+        places = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+    except ValueError:  # some of C's tell nothing
+        return False
     return len(places) > count and (
         places[count].name == "context" or places[count].default is inspect.Parameter.empty
     )
@@ -180,15 +224,25 @@ def typed(found: Any, accept: str) -> tuple[bytes, str]:
 
     Raises:
         StageFailed: neither text nor bytes, or a content type that no header can carry.
+        Malformed: there is none, and the one that was accepted cannot be one.
 
     """
-    body, content_type = found if isinstance(found, tuple) and len(found) == 2 else (found, accept)  # noqa: PLR2004 (a pair)
+    body, content_type = found if isinstance(found, tuple) and len(found) == 2 else (found, None)  # noqa: PLR2004 (a pair)
     if isinstance(body, str):
         body = body.encode()
     if not isinstance(body, bytes | bytearray | memoryview):
         msg = f"the stage's code returned {type(body).__name__} where text or bytes are wanted"
         raise StageFailed(msg)
-    if not str(content_type).isascii():
+    if content_type is None:
+        if not _fits_header(accept):
+            msg = f"the Accept header {accept!r} is no content type that an answer can have"
+            raise Malformed(msg)
+        content_type = accept
+    elif not _fits_header(content_type):
         msg = f"the stage's code returned the content type {content_type!r}"
         raise StageFailed(msg)
-    return bytes(body), str(content_type)
+    return bytes(body), content_type
+
+
+def _fits_header(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable()

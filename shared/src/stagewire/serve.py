@@ -16,7 +16,7 @@ import uvicorn
 
 from stagewire import logs, settings
 from stagewire.front import Front
-from stagewire.limits import DRAIN_SECONDS
+from stagewire.limits import DRAIN_SECONDS, EXIT_SECONDS
 from stagewire.service import Service
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ def serve(name: str, found: Settings) -> int:
 def _leave(number: int, _frame: object) -> None:
     # uvicorn drains on the first signal and raises it again when done: that is a clean end.
     _log.debug("stopped by signal %d", number)
+    # Python waits at its end for threads that work, and one may never be done.
+    end = threading.Timer(EXIT_SECONDS, os._exit, (0,))
+    end.daemon = True
+    end.start()
     raise SystemExit(0)
 
 
@@ -76,7 +80,7 @@ def application() -> Front:
     """Make the ASGI application of one of several workers, from the environment alone."""
     found = settings.read()
     name = os.environ[STAGE]
-    logs.start(name, found.log_level)
+    logs.start(name, found.log_level, printed=True)
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
     return _front(name, found)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from stagewire.errors import ConfigError
+from stagewire import media
+from stagewire.errors import ConfigError, Malformed
 from stagewire.limits import (
     BATCH_ROWS,
     BATCH_SECONDS,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Its keys are Stagewire's alone, so that one nobody reads is a slip.
+_OWN = "STAGEWIRE_"
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -35,7 +38,7 @@ class Settings:
     """What the deployment decides about a stage.
 
     `body_bytes` in bytes, `reply_seconds` and `batch_seconds` in seconds; `metrics_port` is None
-    unless asked for; `threads` are one worker's.
+    unless asked for; `threads` are one worker's; `unknown` are keys in our name that nobody reads.
     """
 
     base: Path = Path("/opt/ml")
@@ -59,6 +62,7 @@ class Settings:
     batch_seconds: float = BATCH_SECONDS
     access_log: bool = False
     plan: bool = True
+    unknown: tuple[str, ...] = ()
 
     @property
     def model_dir(self) -> Path:
@@ -83,12 +87,12 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         port=port,
         safe_ports=safe_ports,
         metrics_port=env.metrics_port(safe_ports, port, workers),
-        default_accept=env.text("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"),
+        default_accept=env.accept("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"),
         program=env.text("SAGEMAKER_PROGRAM"),
         workers=workers,
         reply_seconds=env.number("MODEL_SERVER_TIMEOUT", REPLY_SECONDS),
         log_level=env.integer("SAGEMAKER_CONTAINER_LOG_LEVEL", logging.INFO, low=0, high=50),
-        body_bytes=int(env.number("SAGEMAKER_MAX_PAYLOAD_IN_MB", BODY_BYTES / MIB) * MIB),
+        body_bytes=env.mebibytes("SAGEMAKER_MAX_PAYLOAD_IN_MB", BODY_BYTES),
         hop=env.choice("STAGEWIRE_HOP", {"auto": True, "off": False}, default=False),
         policy=env.choice("STAGEWIRE_BAD_ROWS", {str(p): p for p in Policy}, default=Policy.FAIL),
         allow_skew=env.choice("STAGEWIRE_ALLOW_SKEW", _BOOLEANS, default=False),
@@ -99,6 +103,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         batch_seconds=env.number("STAGEWIRE_BATCH_SECONDS", BATCH_SECONDS, zero=True),
         access_log=env.choice("STAGEWIRE_ACCESS_LOG", _BOOLEANS, default=False),
         plan=env.choice("STAGEWIRE_PLAN", {"on": True, "off": False}, default=True),
+        unknown=env.unknown(),
     )
 
 
@@ -107,15 +112,21 @@ class _Env:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
+        self.read: set[str] = set()
+
+    def unknown(self) -> tuple[str, ...]:
+        own = (key for key in self.environ if key.startswith(_OWN))
+        return tuple(sorted(key for key in own if key not in self.read))
 
     def text(self, key: str) -> str | None:
+        self.read.add(key)
         return self.environ.get(key, "").strip() or None
 
     def integer(self, key: str, default: int, *, low: int, high: int) -> int:
         value = self.text(key)
         if value is None:
             return default
-        if not re.fullmatch(r"\d{1,12}", value) or not low <= int(value) <= high:
+        if not re.fullmatch(r"[0-9]{1,12}", value) or not low <= int(value) <= high:
             raise _bad(key, value, f"a whole number from {low} to {high}")
         return int(value)
 
@@ -130,6 +141,24 @@ class _Env:
         if not (0 < number < 1e6 or (zero and number == 0)):  # noqa: PLR2004 (eleven days, or a terabyte: a slip, not a wish)
             raise _bad(key, value, "a positive number" + (", or 0" if zero else ""))
         return number
+
+    def mebibytes(self, key: str, default: int) -> int:
+        found = int(self.number(key, default / MIB) * MIB)
+        if not found:
+            raise _bad(key, self.text(key) or "", "a byte or more, in MB")
+        return found
+
+    def accept(self, key: str) -> str | None:
+        value = self.text(key)
+        if value is None:
+            return None
+        try:
+            wanted = any(item.q for item in media.accept(value))
+        except Malformed:
+            wanted = False
+        if not wanted:
+            raise _bad(key, value, "a media type such as 'application/json'")
+        return value
 
     def choice(self, key: str, allowed: Mapping[str, T], *, default: T) -> T:
         value = self.text(key)
@@ -149,7 +178,7 @@ class _Env:
         value = self.text(key)
         if value is None:
             return None
-        found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", value)
+        found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", value)
         if not found or not 0 < int(found[1]) <= int(found[2]) <= 65535:  # noqa: PLR2004 (16-bit ports)
             raise _bad(key, value, "a range such as '21000-21999'")
         return range(int(found[1]), int(found[2]) + 1)
@@ -160,12 +189,18 @@ class _Env:
             # Each worker counts for itself, and only one of them could have the port.
             raise _bad(key, given, f"unset with {workers} workers; /metrics names the worker")
         if self.text(key) == "auto":
-            return next((p for p in safe or range(taken + 1, taken + 2) if p != taken), None)
+            return self._first(safe or range(taken + 1, min(taken + 2, 65536)), taken)
         port = self.integer(key, 0, low=1, high=65535) or None
         if port is not None and (port == taken or (safe is not None and port not in safe)):
             # Triton dies at start on SageMaker when its metrics port is outside the range.
             raise _bad(key, str(port), f"a port of SAGEMAKER_SAFE_PORT_RANGE other than {taken}")
         return port
+
+    def _first(self, ports: range, taken: int) -> int:
+        found = next((port for port in ports if port != taken), None)
+        if found is None:
+            raise _bad("STAGEWIRE_METRICS_PORT", "auto", f"unset: there is no port but {taken}")
+        return found
 
 
 def _bad(key: str, value: str, wanted: str) -> ConfigError:

@@ -78,7 +78,7 @@ class Stage:
             return self._straight(*request) or self._answer(*request)
         except (StageError, Offload):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise failure(error, context) from error
 
     def _straight(
@@ -180,6 +180,8 @@ class Stage:
                     found = self.predict(good, context)
                 except BadRows as error:
                     good = steps.throw(error)
+                except StopIteration as error:  # which here would be the end of the steps
+                    raise failure(error, context) from error
                 else:
                     good = steps.send(found)
         except StopIteration as end:
@@ -223,7 +225,7 @@ class Stage:
         return (self.default_accept or media.JSON) if wanted == "*/*" else wanted
 
 
-def failure(error: Exception, context: Context) -> StageFailed:
+def failure(error: BaseException, context: Context) -> StageFailed:
     """Log what the stage's own code raised; returns what the caller is told."""
     fields = {"request_id": context.request_id}
     _log.error("the stage's code failed", exc_info=error, extra={"fields": fields})
