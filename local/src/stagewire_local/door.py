@@ -20,6 +20,7 @@ from stagewire_local.limits import Limits
 from stagewire_local.parts import parts
 from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
+from stagewire_local.protocol import Protocol
 from stagewire_local.pushed import Pushed
 from stagewire_local.registry import State
 from stagewire_local.sessions import now
@@ -172,7 +173,7 @@ def config(app: Box | None) -> uvicorn.Config:
         app or "",
         interface="asgi3",
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
