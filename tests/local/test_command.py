@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -51,8 +52,12 @@ def up(environment, port):
         (["--serve", "a=stub=missing.tar.gz"], "missing.tar.gz does not exist"),
         (["--connect", "a=ftp://b"], "'ftp://b' is not a container's URL"),
         (["--connect", "a=http://b:x"], "'http://b:x' is not a container's URL"),
+        (["--connect", "a=http://b:0"], "'http://b:0' is not a container's URL"),
+        (["--connect", "a=http://u:p@b:1"], "'http://u:p@b:1' is not a container's URL"),
+        (["--connect", "a=http://b:1#c"], "'http://b:1#c' is not a container's URL"),
         (["--connect", "a=http://b", "--connect", "a=http://c"], "'a' is given twice"),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 is for --connect only"),  # noqa: S104 (refused)
+        (["--host", "::1", "--serve", "a=x"], "--host ::1 is for --connect only"),
         (["--port", "0"], "0 is not in the range"),
         (["--env", "novalue"], "'novalue' is not of the form KEY=VALUE"),
         (["--driver", "podman"], "'podman' is not one of"),
@@ -323,6 +328,64 @@ def test_a_failed_start_in_the_background_shows_its_log(run, model, port):
     assert "the model is broken" in result.stderr
 
 
+def test_a_start_in_the_background_shows_its_log_while_it_lasts(
+    environment, model, port, until, gone
+):
+    """Nobody waits 8 minutes without a word; Ctrl-C ends the door too, which no terminal reaches."""
+    words = ["up", f"--port={port}", "--serve", f"pipe={model(never_ready=b'')}", "--detach"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stagewire_local", *words],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert "the stub serves" in process.stderr.readline()
+        pid = json.loads(Path(environment["STAGEWIRE_HOME"], f"door-{port}.json").read_text())[
+            "pid"
+        ]
+
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(timeout=30) == 1
+        assert until(lambda: gone(pid))
+
+
+def test_a_second_door_in_the_background_leaves_the_first_ones_log(up, run, environment, port):
+    """It is refused before it writes anything."""
+    log = Path(environment["STAGEWIRE_HOME"], f"door-{port}.log")
+    up()
+    log.write_text("what the first one wrote")
+
+    second = run("up", f"--port={port}", "--detach")
+
+    assert second.returncode == 1
+    assert f"stop it with: stagewire local down --port {port}" in second.stderr
+    assert log.read_text() == "what the first one wrote"
+
+
+def test_a_door_in_the_background_is_asked_where_it_listens(run, port, stubs, stub):
+    """A door for --connect may be on another address; its start ends all the same."""
+    [one] = stubs(stub())
+    words = (f"--port={port}", "--host=::1", "--connect", f"pipe={one.url}")
+
+    started = run("up", *words, "--detach")
+    stopped = run("down", f"--port={port}")
+
+    assert started.returncode == 0, started.stderr
+    assert f"pipe is InService at http://[::1]:{port}/endpoints/pipe/" in started.stdout
+    assert stopped.returncode == 0
+
+
+def test_a_file_in_the_way_is_no_door(run, environment, port):
+    """`down` says so in one line."""
+    Path(environment["STAGEWIRE_HOME"], f"door-{port}.json").mkdir(parents=True)
+
+    result = run("down", f"--port={port}")
+
+    assert result.stderr == f"Error: no door of yours runs on port {port}\n"
+
+
 def test_an_empty_door_opens(up, client):
     """Without --serve it waits for endpoints to come."""
     _, url, lines = up()
@@ -335,6 +398,7 @@ def test_containers_that_run_already_can_be_connected(up, stubs, stub, client):
     """This is the door of compose: driver `fixed`."""
     one, two = stubs(stub(), stub())
 
-    _, url, _ = up("--connect", f"pipe={one.url},{two.url}")
+    _, url, lines = up("--connect", f"pipe={one.url.upper()}/,{two.url}")
 
+    assert [line.split()[1:] for line in lines[1:3]] == [[each.url] * 2 for each in (one, two)]
     assert client.post(f"{url}/invocations", content=b"x").content == b"x>>"

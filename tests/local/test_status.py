@@ -160,6 +160,7 @@ def test_logs_are_those_of_all_containers_or_of_one(run, talker):
     ("words", "message"),
     [
         (["nobody"], "Endpoint nobody of account 123456789012 not found."),
+        (["no body?"], "Endpoint no body? of account 123456789012 not found."),
         (["pipe", "--container=x"], "has no container 'x' (it has: container-1, container-2)"),
     ],
 )

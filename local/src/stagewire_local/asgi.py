@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stagewire_local.errors import BodyTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,7 +29,10 @@ class Request:
         self.path: str = scope["path"]
         # Decoded when somebody asks: an SDK sends a dozen and few are looked at. By the rules of
         # ASGI the names are in lower case.
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        lines: list[tuple[bytes, bytes]] = scope["headers"]
+        self._headers: dict[bytes, bytes] = dict(lines)
+        if len(self._headers) < len(lines):
+            self._headers = joined(lines)
         self._receive = receive
         self._whole = False
 
@@ -92,6 +95,17 @@ class Request:
             await asyncio.gather(leaving, writing, return_exceptions=True)
         if not writing.cancelled():
             writing.result()
+
+
+def joined(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Make one header of those with one name: their values are one list (RFC 9110 §5.2)."""
+    found: dict[bytes, bytes] = {}
+    for name, value in lines:
+        if found.get(name, value) == value:
+            found[name] = value  # said again, which some clients do with a Content-Type
+        else:
+            found[name] += b", " + value
+    return found
 
 
 async def write(send: Send, chunks: AsyncIterator[bytes]) -> None:

@@ -57,13 +57,12 @@ def connected(text: str) -> Bundle:
     """Read "NAME=http://a:8080,http://b:8080". Raises BundleError."""
     name, parts = split(text, form="NAME=http://HOST:PORT,http://HOST:PORT")
     try:
-        for part in parts:
-            parse(part)
+        urls = [parse(part).url for part in parts]
     except StartError as error:
         raise BundleError(str(error)) from error
     specs = tuple(
-        ContainerSpec(hostname=host, image=part)
-        for part, host in zip(parts, hostnames(parts), strict=True)
+        ContainerSpec(hostname=host, image=url)
+        for url, host in zip(urls, hostnames(parts), strict=True)
     )
     return Bundle(name=name, specs=specs, fixed=True)
 

@@ -132,7 +132,7 @@ def written(
 
     Raises ValueError for a header that would break out of its line.
     """
-    text = f"{method} {path} HTTP/1.1\r\nHost: {address.host}:{address.port}\r\nUser-Agent: {USER_AGENT}\r\n"
+    text = f"{method} {path} HTTP/1.1\r\nHost: {address.authority}\r\nUser-Agent: {USER_AGENT}\r\n"
     for name, value in headers.items():
         if "\n" in value or "\r" in value:
             message = f"header {name} has more than one line: {value!r}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRON = "stagewire_local.environ"  # read once; the program around us may use `obj`
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = ("127.0.0.1", "localhost")
 PORT = click.option(
     "--port",
     type=click.IntRange(1, 65535),

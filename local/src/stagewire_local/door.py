@@ -16,10 +16,12 @@ from stagewire_local import archive, docker_setup, serving
 from stagewire_local.chain import HopAccept
 from stagewire_local.client import Client
 from stagewire_local.clients import Clients
+from stagewire_local.driver import Address
 from stagewire_local.limits import Limits
 from stagewire_local.parts import parts
 from stagewire_local.ports import Ports
 from stagewire_local.process import ProcessDriver
+from stagewire_local.protocol import Protocol
 from stagewire_local.pushed import Pushed
 from stagewire_local.registry import State
 from stagewire_local.sessions import now
@@ -160,10 +162,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def reached(listener: socket.socket) -> str:
     """Return the URL at which the box's own parts reach a listening socket."""
-    address: tuple[str, int] = listener.getsockname()[:2]
-    host, port = address
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (only looked up)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return Address.near(*listener.getsockname()[:2]).url
 
 
 def config(app: Box | None) -> uvicorn.Config:
@@ -172,7 +171,7 @@ def config(app: Box | None) -> uvicorn.Config:
         app or "",
         interface="asgi3",
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,

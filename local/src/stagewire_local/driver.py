@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -61,7 +62,17 @@ class Address:
     @property
     def url(self) -> str:
         """The address as a URL without a path."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{self.authority}"
+
+    @cached_property
+    def authority(self) -> str:
+        """The address as it stands in a URL, and in the Host header of each request."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def near(cls, host: str, port: int) -> Address:
+        """Name where this machine reaches what listens on a host, which may be all of them."""
+        return cls({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104 -- only looked up
 
 
 class Driver(Protocol):

@@ -46,11 +46,12 @@ def parse(url: str) -> Address:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port or 80
+        port = 80 if parts.port is None else parts.port
     except ValueError as error:
         message = f"'{url}' is not a container's URL: {error}"
         raise StartError(message) from error
-    if parts.scheme != "http" or not parts.hostname or parts.path.strip("/") or parts.query:
+    more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme != "http" or not parts.hostname or not port or more:
         message = f"'{url}' is not a container's URL of the form http://HOST:PORT"
         raise StartError(message)
     return Address(parts.hostname, port)

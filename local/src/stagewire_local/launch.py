@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -67,7 +67,8 @@ def foreground(plan: Launch) -> None:
     )
 
     def ready(endpoints: Sequence[Endpoint]) -> None:
-        report.announce(endpoints, host=plan.host, port=plan.port)
+        told = [endpoint.status() for endpoint in endpoints]
+        report.announce(told, host=plan.host, port=plan.port)
 
     try:
         with listen(plan.host, plan.port) as listener, Claim(plan.home, plan.port):
@@ -100,6 +101,9 @@ def hint(plan: Launch) -> str:
 
 def background(plan: Launch, *, arguments: Sequence[str]) -> None:
     """Run the door in a process of its own; return when it is ready. Raises ClickException."""
+    if plan.home.pid(plan.port) is not None:
+        message = f"a door for port {plan.port} is running already{hint(plan)}"
+        raise click.ClickException(message)
     path = plan.home.log(plan.port)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -116,22 +120,41 @@ def background(plan: Launch, *, arguments: Sequence[str]) -> None:
     except OSError as error:
         message = f"cannot write {path} ({error.strerror}); set STAGEWIRE_HOME to a folder that can be written"
         raise click.ClickException(message) from error
-    while not ready(plan, process.pid):
-        if process.poll() is not None:
-            message = f"the door did not start; its log {path} says:\n{path.read_text()}"
-            raise click.ClickException(message)
-        time.sleep(POLL_SECONDS)
-    click.echo(path.read_text(), nl=False)
+    try:
+        endpoints = awaited(plan, process, log=path)
+    except KeyboardInterrupt:
+        process.terminate()  # Ctrl-C does not reach a session of its own
+        raise
+    report.announce(endpoints, host=plan.host, port=plan.port)
     click.echo(f"It runs in the background; log: {path}")
     click.echo(f"Stop it with: stagewire local down --port {plan.port}")
 
 
-def ready(plan: Launch, pid: int) -> bool:
-    """Tell whether the door of this process has the endpoints that it was asked for in service."""
-    found = report.fetch(plan.port) or {}
-    states = {endpoint["name"]: endpoint["state"] for endpoint in found.get("endpoints", [])}
-    in_service = all(states.get(bundle.name) == "InService" for bundle in plan.bundles)
-    return found.get("pid") == pid and in_service
+def awaited(
+    plan: Launch, process: subprocess.Popen[bytes], *, log: Path
+) -> Sequence[dict[str, Any]]:
+    """Show a door's log until it is ready; return its endpoints. Raises ClickException."""
+    with log.open() as lines:
+        while True:
+            new = lines.read()  # what is written once it is ready is not shown twice
+            endpoints = ready(plan, process.pid)
+            if endpoints is not None:
+                return endpoints
+            click.echo(new, err=True, nl=False)
+            if process.poll() is not None:
+                click.echo(lines.read(), err=True, nl=False)
+                message = f"the door did not start; the reason is above, and in {log}"
+                raise click.ClickException(message)
+            time.sleep(POLL_SECONDS)
+
+
+def ready(plan: Launch, pid: int) -> Sequence[dict[str, Any]] | None:
+    """Return the endpoints that were asked for, once the door of this process has them in service."""
+    found = report.fetch(plan.port, host=plan.host) or {}
+    endpoints = {endpoint["name"]: endpoint for endpoint in found.get("endpoints", [])}
+    own = [endpoints.get(bundle.name, {}) for bundle in plan.bundles]
+    in_service = all(endpoint.get("state") == "InService" for endpoint in own)
+    return own if found.get("pid") == pid and in_service else None
 
 
 def stop(home: Home, port: int) -> None:

@@ -98,7 +98,7 @@ class Pool:
                     address.host,
                     address.port,
                     # Both drivers publish on 127.0.0.1; "localhost" must not mean ::1 first.
-                    family=socket.AF_INET,
+                    family=socket.AF_INET6 if ":" in address.host else socket.AF_INET,
                 )
         except TimeoutError as error:
             message = f"no connection to {address.url} in time"

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stagewire_local.driver import Address
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from stagewire_local.registry import Endpoint
+    from collections.abc import Iterator, Sequence
 
 
-def announce(endpoints: Sequence[Endpoint], *, host: str, port: int) -> None:
+def announce(endpoints: Sequence[dict[str, Any]], *, host: str, port: int) -> None:
     """Print where the endpoints and each container answer, and a line to copy."""
-    base = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 (only named)
+    base = Address.near(host, port).url
     for endpoint in endpoints:
-        click.echo(f"{endpoint.name} is InService at {base}/endpoints/{endpoint.name}/invocations")
-        for container in endpoint.containers():
-            url = container.address.url if container.address else "?"
-            click.echo(f"  {container.spec.hostname}  {container.spec.image}  {url}")
+        name = endpoint["name"]
+        click.echo(f"{name} is InService at {base}/endpoints/{name}/invocations")
+        for container in containers(endpoint):
+            click.echo(
+                f"  {container['hostname']}  {container['image']}  {container['url'] or '?'}"
+            )
     if len(endpoints) == 1:
         click.echo("Send it rows:")
         click.echo(
@@ -32,9 +34,16 @@ def announce(endpoints: Sequence[Endpoint], *, host: str, port: int) -> None:
         click.echo(f"The door is open at {base}, with no endpoint yet.")
 
 
-def fetch(port: int) -> dict[str, Any] | None:
+def containers(endpoint: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Walk the containers of all instances of an endpoint, as the door tells of it."""
+    for variant in endpoint["variants"]:
+        for instance in variant["instances"]:
+            yield from instance["containers"]
+
+
+def fetch(port: int, *, host: str = "127.0.0.1") -> dict[str, Any] | None:
     """Ask the door at a port what it has; None when none answers there."""
-    status, found = asked(port, "/_stagewire/status")
+    status, found = asked(port, "/_stagewire/status", host=host)
     return found if status == HTTPStatus.OK and "endpoints" in found else None
 
 
@@ -47,9 +56,9 @@ def needed(port: int) -> dict[str, Any]:
     return found
 
 
-def asked(port: int, path: str) -> tuple[int, dict[str, Any]]:
+def asked(port: int, path: str, *, host: str = "127.0.0.1") -> tuple[int, dict[str, Any]]:
     """Read a JSON object from the door at a port; status 0 when none answers there."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection(Address.near(host, port).host, port, timeout=5)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

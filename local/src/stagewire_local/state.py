@@ -53,7 +53,7 @@ class Home:
                     return None
                 found: Any = json.load(file)
                 return int(found["pid"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):  # no file, or none of this user's
             return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -42,7 +43,7 @@ def show(
 
 def asked(port: int, endpoint: str, container: str | None) -> list[dict[str, Any]]:
     """Ask the door for what containers wrote. Raises ClickException."""
-    status, found = report.asked(port, f"{PATH}{endpoint}")
+    status, found = report.asked(port, f"{PATH}{quote(endpoint, safe='')}")
     if status != HTTPStatus.OK:
         message = found.get("Message", f"no door answers on 127.0.0.1:{port}")
         raise click.ClickException(message)

@@ -8,6 +8,7 @@ import pytest
 from raw_server import OK, answering, posted, request, serving
 
 from stagewire_local.client import Client, LateError, LostError, UnreachableError
+from stagewire_local.fixed import parse
 
 
 def test_a_connection_is_kept_for_the_next_request(run):
@@ -132,6 +133,24 @@ def test_a_ping_without_an_answer_is_none(run):
         return found
 
     assert run(main()) == [None, None, None]
+
+
+def test_a_container_at_an_ipv6_address_is_asked_there(run):
+    """Node's servers listen on ::1 alone where `localhost` means that."""
+    seen = []
+
+    async def behave(reader, writer):
+        seen.append(await request(reader))
+        writer.write(OK)
+
+    async def main():
+        async with serving(behave, host="::1") as address:
+            await posted(parse(f"{address.url}/"))
+            return address
+
+    address = run(main())
+
+    assert f"\r\nHost: [::1]:{address.port}\r\n".encode() in seen[0][0]
 
 
 def test_nobody_there_is_unreachable(run):
