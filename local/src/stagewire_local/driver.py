@@ -72,7 +72,7 @@ class Address:
     @classmethod
     def near(cls, host: str, port: int) -> Address:
         """Name where this machine reaches what listens on a host, which may be all of them."""
-        return cls({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104 -- only looked up
+        return cls({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104 (only looked up)
 
 
 class Driver(Protocol):

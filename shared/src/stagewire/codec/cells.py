@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import date, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
