@@ -20,7 +20,7 @@ SDK3 := build/sdk3-env
 	bench-parts bench-door bench-lock drill images sbom audit lock clean ci
 
 help:  ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(READY)  ## Train, package, serve, score held-out rows, stop
 	@$(BIN)/stagewire demo
@@ -56,7 +56,7 @@ bench: $(READY)  ## Measure the chain against its rivals and write bench/results
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/report.py
 
-bench-parts: $(READY)  ## Measure alone: the plans against their libraries, and /ping under load
+bench-parts: $(READY)  ## Measure parts: the plans against their libraries, and /ping under load
 	@$(BIN)/python bench/featurizer_plan.py
 	@$(BIN)/python bench/predictor_plan.py
 	@$(BIN)/python bench/ping.py
