@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Requests in flight, then the containers, each at most 30 s, and a little.
 STOP_SECONDS = 2 * DRAIN_SECONDS + 5
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.1  # between two looks at a door that starts or stops
 
 
 @dataclass(frozen=True, kw_only=True)
