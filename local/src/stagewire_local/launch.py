@@ -92,7 +92,7 @@ def foreground(plan: Launch) -> None:
 
 
 def hint(plan: Launch) -> str:
-    """Say how to go on when a port is taken."""
+    """Suggest what to do when a port is taken."""
     if plan.home.pid(plan.port) is not None:
         return f"; stop it with: stagewire local down --port {plan.port}"
     return "; choose another one with --port"
