@@ -66,7 +66,7 @@ def of(module: ModuleType, *, user: bool = False) -> Script:
     """Collect a module's functions.
 
     Raises:
-        ArtifactError: a required one is missing, or `transform_fn` is defined beside the three.
+        ArtifactError: one that must be there is not, or `transform_fn` stands beside the three.
 
     """
     found: dict[str, Any] = {name: getattr(module, name, None) for name in _NAMES}
