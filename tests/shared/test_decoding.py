@@ -137,7 +137,7 @@ def test_a_ragged_row_is_that_rows_error(line):
 
     cells = len(line.split(b",")) if line else 0
     assert [str(e) for e in table.errors] == [
-        f"row 1: the row has {cells} columns where 2 or 3 are expected"
+        f"row 1: the row has {cells} columns where 2 or 3 are wanted"
     ]
     assert table.good()["Color"].tolist() == ["red", "blue"]
     with pytest.raises(BadRows, match="1 of 3 rows"):

@@ -65,7 +65,7 @@ def columns_of(
             wanted = " or ".join(str(w) for w in sorted(allowed))
             errors.append(
                 RowError(
-                    number, None, None, f"the row has {len(row)} {unit} where {wanted} are expected"
+                    number, None, None, f"the row has {len(row)} {unit} where {wanted} are wanted"
                 )
             )
             kept.append([blank] * width)

@@ -47,7 +47,7 @@ def _table(found: Any, output: Schema | None) -> Table:
     if array.ndim == 1:
         return Table((Column("prediction", array, Role.PREDICTION),), len(array))
     if array.ndim != 2:  # noqa: PLR2004 (rows and columns)
-        msg = f"predict_fn returned {type(found).__name__} of shape {array.shape}; one result a row is expected"
+        msg = f"predict_fn returned {type(found).__name__} of shape {array.shape}; a result a row is wanted"
         raise StageFailed(msg)
     if array.shape[1] == 1 and output is None:
         return _table(array[:, 0], output)

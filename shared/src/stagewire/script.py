@@ -186,7 +186,7 @@ def typed(found: Any, accept: str) -> tuple[bytes, str]:
     if isinstance(body, str):
         body = body.encode()
     if not isinstance(body, bytes | bytearray | memoryview):
-        msg = f"the stage's code returned {type(body).__name__} where text or bytes are expected"
+        msg = f"the stage's code returned {type(body).__name__} where text or bytes are wanted"
         raise StageFailed(msg)
     if not str(content_type).isascii():
         msg = f"the stage's code returned the content type {content_type!r}"

@@ -69,7 +69,9 @@ def records(rows: Sequence[Any], origin: Origin) -> Parsed:
         raise Malformed(msg)
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
-            msg = f"row {number} is {_kind(row)} where an object is expected; the forms are: {_SHAPES}"
+            msg = (
+                f"row {number} is {_kind(row)} where an object is wanted; the forms are: {_SHAPES}"
+            )
             raise Malformed(msg)
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     if len(names) * len(rows) > CELLS:
@@ -86,7 +88,7 @@ def _wrapped(rows: Any, key: str, origin: Origin, schema: Schema | None) -> Pars
     if origin is Origin.JSON_INPUT and not _is_rows(rows):
         rows, origin = [rows], Origin.JSON_INPUT_ROW
     if not isinstance(rows, list):
-        msg = f"{key!r} is {_kind(rows)} where a list of rows is expected"
+        msg = f"{key!r} is {_kind(rows)} where a list of rows is wanted"
         raise Malformed(msg)
     if rows and isinstance(rows[0], dict):
         return records(rows, origin)
@@ -102,7 +104,7 @@ def _is_rows(rows: object) -> bool:
 def _positional(rows: list[Any], key: str, origin: Origin, schema: Schema | None) -> Parsed:
     for number, row in enumerate(rows):
         if not isinstance(row, list):
-            msg = f"row {number} of {key!r} is {_kind(row)} where a list of values is expected"
+            msg = f"row {number} of {key!r} is {_kind(row)} where a list of values is wanted"
             raise Malformed(msg)
     width = len(schema.fields) if schema else len(rows[0]) if rows else 0
     widths = (width, width + 1) if schema else (width,)
