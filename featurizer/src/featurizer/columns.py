@@ -34,7 +34,7 @@ def choose(asked: Hyperparameters, channel: Channel) -> Columns:
     numeric iff every cell that is not empty is a number. The label is `label`, or the last column.
 
     Raises:
-        TrainingError: a hyperparameter is none of these; a stated column does not exist, is in
+        TrainingError: a hyperparameter is none of these; a stated column does not exist, stands in
             both or is the label; a column is empty in every row; no feature is left.
 
     """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xgboost as xgb
 
 NAME: Final = "model.ubj"
-# JSON files that may be beside a model but are not models.
+# JSON files that may stand beside a model and are none.
 _NO_MODELS: Final = frozenset({"manifest.json", "training.json"})
 
 
