@@ -20,7 +20,7 @@ SDK3 := build/sdk3-env
 	bench-parts bench-door bench-lock drill images sbom audit lock clean ci
 
 help:  ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(READY)  ## Train, package, serve, score held-out rows, stop
 	@$(BIN)/stagewire demo
@@ -51,12 +51,12 @@ types: $(READY)  ## mypy and pyright, both strict
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
-# Half an hour; what was cut goes on where it was.
+# Half an hour; a run that was interrupted continues where it stopped.
 bench: $(READY)  ## Measure the chain against its rivals and write bench/results.md
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/report.py
 
-bench-parts: $(READY)  ## Measure alone: the plans against their libraries, and /ping under load
+bench-parts: $(READY)  ## Measure parts: the plans against their libraries, and /ping under load
 	@$(BIN)/python bench/featurizer_plan.py
 	@$(BIN)/python bench/predictor_plan.py
 	@$(BIN)/python bench/ping.py
@@ -75,20 +75,20 @@ bench-lock: $(UV)  ## Resolve the versions of the benchmark's rivals anew
 	    $$(test -f $$overrides && echo --override $$overrides) $$file -o $$folder/requirements.lock || exit 1; \
 	done
 
-# Says what is below its gate, and fails only where an answer is wrong: a shared machine is no stopwatch.
+# Reports what misses its gate, but fails only for a wrong answer: times vary on a shared machine.
 bench-quick: $(READY)  ## The headline figures against four rivals, in three minutes
 	@$(BIN)/python bench/run.py --quick
 
 images: $(READY)  ## Build the images with Docker
 	@$(BIN)/stagewire images build
 
-# What is in each image, told by the image's own Python; the tool stays outside of it.
+# What is in each image, as its own Python lists it; the tool is not installed in the image.
 sbom: images  ## Write each image's bill of materials and licences to build/
 	@for room in $(IMAGES); do \
 	  $(BIN)/python .ci/sbom.py $$room || exit 1; \
 	done
 
-# Needs the network: it asks PyPI's advisories. Strict, so that what could not be looked up fails and is not taken for sound.
+# Needs the network: it asks PyPI's advisories. Strict, so that a package that cannot be looked up is a failure.
 audit: $(READY)  ## Look for known vulnerabilities in what the images install
 	@for room in $(IMAGES); do \
 	  $(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement $$room/requirements.lock || exit 1; \

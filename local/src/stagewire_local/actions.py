@@ -62,7 +62,7 @@ class Actions:
         return listed(rows, request, noun="Models", name="ModelName")
 
     async def delete_model(self, request: Mapping[str, Any]) -> Answer:
-        """Forget it; endpoints made of it go on."""
+        """Forget it; endpoints made of it keep running."""
         self._catalog.forget(self._catalog.models.remove(request["ModelName"]).arn)
         return {}
 
@@ -86,7 +86,7 @@ class Actions:
         return listed(rows, request, noun="EndpointConfigs", name="EndpointConfigName")
 
     async def delete_config(self, request: Mapping[str, Any]) -> Answer:
-        """Forget it; endpoints made of it go on."""
+        """Forget it; endpoints made of it keep running."""
         self._catalog.forget(self._catalog.configs.remove(request["EndpointConfigName"]).arn)
         return {}
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # A featurizer and a predictor of this kind unpack to MBs; 4 GiB leaves room for a large
 # third-party model on a laptop and stops a bomb (gzip packs up to 1000 to 1) before the disk fills.
 MAX_BYTES = 4 * 1024 * MIB
+# Empty entries cost no bytes but names, of which a disk has a limited number; models have a few files.
 MAX_ENTRIES = 10_000
 # tarfile reads an extended header (a long name, PAX records) into memory in one read.
 MAX_READ = 16 * MIB

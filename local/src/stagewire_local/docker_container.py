@@ -137,7 +137,7 @@ def running(container: Container) -> bool:
 
 
 def environment(spec: ContainerSpec, *, blocks: Sequence[Block]) -> dict[str, str]:
-    """Return what a container sees: only in company does the platform tell it its port."""
+    """Return a container's environment: the platform states a port only if there are several."""
     if len(spec.siblings) <= 1:
         return dict(spec.environment)
     block = blocks[spec.siblings.index(spec.hostname)]

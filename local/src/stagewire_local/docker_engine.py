@@ -36,14 +36,14 @@ log = logging.getLogger("stagewire.local.docker")
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """An engine as one door uses it: all that is made there bears the door's name."""
+    """An engine as one door uses it: everything made there is labelled with the door's name."""
 
     client: DockerClient
     door: str
     guard: Guard
 
     def close(self) -> None:
-        """Let go of it, everything being removed."""
+        """Close the connection, after everything has been removed."""
         self.guard.close()
         self.client.close()
 

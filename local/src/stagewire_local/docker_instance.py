@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stagewire_local.limits import Limits
     from stagewire_local.ports import Block, Ports
 
-# An engine tells of an end within milliseconds; one that does not must not keep the container for that.
+# An engine reports an end within milliseconds; if it does not, the container is removed all the same.
 TOLD_SECONDS = 5
 TRIES = 3  # for ports that somebody took between our look and the engine's bind
 P = ParamSpec("P")

@@ -23,7 +23,7 @@ class FixedDriver:
         """Leave the container alone; it is not ours."""
 
     async def died(self, address: Address) -> str:
-        """Wait for ever: only pings can tell that a container elsewhere is gone."""
+        """Never return: only pings can tell that a container elsewhere is gone."""
         await asyncio.Event().wait()
         return f"{address.url} is gone"
 

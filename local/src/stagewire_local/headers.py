@@ -26,7 +26,7 @@ VARIANT = "x-Amzn-Invoked-Production-Variant"
 
 FRESH = "NEW_SESSION"  # instead of an id: the container is to begin a session
 SESSION_ID = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
-SESSION_CHARS = 256
+SESSION_CHARS = 256  # shape SessionIdOrNewSessionConstantHeader
 PRINTABLE = re.compile(r"[!-~][ -~]{0,63}")  # shape InferenceId
 
 

@@ -22,6 +22,7 @@ REASON_CHARS = 1024  # botocore sagemaker: shape FailureReason, max 1024
 LAST_LINES = 20  # of a failed container's log, to report with the failure
 # Containers that fail for one reason fail together; wait this long to name all of them.
 TOGETHER_SECONDS = 0.2
+# How often it is looked whether requests have ended, or containers are back: nothing announces either.
 DRAIN_POLL_SECONDS = 0.02
 HEAL_POLL_SECONDS = 0.02
 

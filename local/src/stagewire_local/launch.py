@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Requests in flight, then the containers, each at most 30 s, and a little.
 STOP_SECONDS = 2 * DRAIN_SECONDS + 5
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.1  # between two looks at a door that starts or stops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def foreground(plan: Launch) -> None:
 
 
 def hint(plan: Launch) -> str:
-    """Say how to go on when a port is taken."""
+    """Suggest what to do when a port is taken."""
     if plan.home.pid(plan.port) is not None:
         return f"; stop it with: stagewire local down --port {plan.port}"
     return "; choose another one with --port"

@@ -121,7 +121,7 @@ class Operations:
         return 202, json.dumps({"InferenceId": accepted.id}).encode()
 
     async def close(self) -> None:
-        """End what goes on in the background."""
+        """End the background work: queues and cold starts."""
         if self._queues is not None:
             await self._queues.close()
         if self._serverless is not None:

@@ -23,13 +23,13 @@ TRUST = {
     ],
 }
 FIXES = Path(__file__).parent / "fixes"
-# Each would lead a client past the box, to AWS or to a profile of the user's.
+# Each of these would lead a client past the door, to AWS or to the user's own profile.
 PAST = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 LOOPBACK = "127.0.0.1,localhost"
 
 
 def variables(environ: Mapping[str, str], *, port: int, region: str) -> dict[str, str | None]:
-    """Name what a program's environment needs besides; None stands for a variable to remove.
+    """Return the variables to add to a program's environment; None marks one to remove.
 
     The program gets the credentials of a role, since the SDKs ask which role they run as.
     """

@@ -27,7 +27,7 @@ class State(StrEnum):
     DELETING = "Deleting"
 
 
-# While an update goes on, or is taken back, the instances before it answer.
+# During an update, or its rollback, the old instances answer.
 INVOCABLE = (State.IN_SERVICE, State.UPDATING, State.ROLLING_BACK)
 
 

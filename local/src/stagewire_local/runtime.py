@@ -79,7 +79,7 @@ class Runtime:
         await request.respond(send, status=status, headers=headers, body=body)
 
     async def close(self) -> None:
-        """End what goes on in the background: queues, cold starts."""
+        """End the background work: queues and cold starts."""
         await self._operations.close()
 
     async def _route(

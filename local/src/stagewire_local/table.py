@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SHARED = ("endpoint", "state", "requests", "errors", "variant", "instance")
 OWN = ("container", "image", "address", "health", "restarts")
 WIDE = 200  # a file or a pipe has no width; a cut word could not be searched for
-REFRESH_SECONDS = 1.0
+REFRESH_SECONDS = 1.0  # often enough to watch, rare enough to read
 STYLES = {"healthy": "green", "InService": "green", "starting": "yellow", "Failed": "bold red"}
 
 

@@ -69,7 +69,7 @@ class Variant:
     """A production variant: instances that requests go round.
 
     `settings` is the ProductionVariant that it was made from, as the API was given it; `wanted` is
-    what it is to have when the change that goes on has ended.
+    what it is to have once the current change has ended.
     """
 
     name: str

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # This many different batches take turns, so that no cache is measured.
 BATCHES = 8
+# Rows of the first request, whose answer shows whether line 1 is a header.
 PROBE_ROWS = 20
 
 

@@ -1,4 +1,4 @@
-"""Which content type a file's name stands for."""
+"""The content type of a file, by its suffix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def of(name: str) -> str:
     """Return the content type of a file.
 
     Raises:
-        DataError: the suffix stands for none.
+        DataError: the suffix is not known.
 
     """
     suffix = PurePath(name).suffix.lower()

@@ -42,7 +42,7 @@ class Demo:
 
 
 def data() -> Path:
-    """Find the abalone data: beside this package's own project, or in the checkout we stand in.
+    """Find the abalone data: beside this package's own project, or in the checkout that is the working directory.
 
     Raises:
         DataError: it is in neither place.

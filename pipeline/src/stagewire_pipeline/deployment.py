@@ -1,4 +1,4 @@
-"""What is to stand on SageMaker, as values: the containers of one endpoint, and what runs them."""
+"""What is to be deployed, as values: the containers of one endpoint, and what runs them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class PipelineError(Exception):
-    """Anything that a person can put right."""
+    """Anything that the user can correct."""
 
 
 class DataError(PipelineError):

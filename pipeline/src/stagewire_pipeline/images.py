@@ -17,7 +17,7 @@ ROOMS = ("featurizer", "predictor", "local")
 
 
 def checkout() -> Path:
-    """Find the repository's root: around this package's own project, or where we stand.
+    """Find the repository's root: around this package's own project, or the working directory.
 
     Raises:
         ImageError: it is in neither place.

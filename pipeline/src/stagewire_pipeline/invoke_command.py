@@ -168,7 +168,7 @@ class Target:
 
 
 def piped(file: Path) -> bool:
-    """Tell whether a file's name stands for stdin."""
+    """Tell whether a file's name means stdin."""
     return str(file) == "-"
 
 

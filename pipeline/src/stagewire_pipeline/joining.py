@@ -88,7 +88,7 @@ def learn(sent: Sent, chunk: Chunk, answer: Answer) -> Shape:
 
 
 def joined(sent: Sent, shape: Shape, chunk: Chunk, answer: Answer) -> bytes:
-    """Return an answer as it stands in the whole one: without title unless it is the first.
+    """Return an answer as a part of the whole one: without title unless it is the first.
 
     Raises:
         EndpointError: it is not one answer a row, or not of the first answer's columns.

@@ -20,7 +20,7 @@ KNOWN = ("local",)
 
 
 class Rooms(click.Group):
-    """Commands of this room and of those installed beside it; failures end in words and 1."""
+    """Commands of this room and of those installed beside it; failures are explained and exit with 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands."""
@@ -43,7 +43,7 @@ class Rooms(click.Group):
         return None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; explain what a person can put right."""
+        """Run a command; explain errors that the user can correct."""
         try:
             return super().invoke(ctx)
         except RefusalError as error:

@@ -65,7 +65,7 @@ class Sender:
         self._shape: Shape | None = None
 
     def __call__(self, chunk: Chunk) -> list[bytes]:
-        """Return the answers to a chunk's rows, in order, as they stand in the whole answer.
+        """Return the answers to a chunk's rows, in order, as parts of the whole answer.
 
         Raises:
             RefusalError: a container refused rows, which are told by their place in the file.

@@ -26,6 +26,7 @@ NUMBERS: Final[Mapping[str, float]] = {
 INTEGERS: Final[Mapping[str, int]] = {"max_depth": 4, "seed": 0}
 # Without a validation channel nothing ends the training early; 200 rounds of 0.05 do not overfit yet.
 ROUNDS: Final = 200
+# With one, the most rounds, and how many of them may pass without a better score.
 ROUNDS_VALIDATED: Final = 1000
 PATIENCE: Final = 30
 TASKS: Final = ("regression", "classification")

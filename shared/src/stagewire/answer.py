@@ -1,4 +1,4 @@
-"""What a stage has to say once it has computed, before a format is chosen for it."""
+"""What a stage answers, before a format is chosen for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stagewire.table import Array, Table
 
 ERRORS = "prediction_error"
-# pandas' split form carries its index beside the columns; it rides along under this name.
+# pandas' split form carries its index beside the columns; it is carried under this name.
 INDEX = "__index__"
 
 
@@ -44,7 +44,7 @@ class Answer:
         """Return all columns of a named answer, in order.
 
         Raises:
-            SchemaMismatch: a result would bear the name of a caller's column.
+            SchemaMismatch: a result has the same name as a caller's column.
 
         """
         split = self.request.origin is Origin.JSON_SPLIT

@@ -1,4 +1,4 @@
-"""Rows to train on, read by the very codec that serves, so that both see the same values."""
+"""Rows to train on, read by the same codec as in serving, so that both see the same values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class TrainingError(Exception):
-    """What a person can put right: data, hyperparameters, layout. Its text goes to `output/failure`."""
+    """A fault that the user can correct: data, hyperparameters, layout. Its text goes to `output/failure`."""
 
 
 @dataclass(frozen=True)

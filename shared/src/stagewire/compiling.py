@@ -31,7 +31,7 @@ def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None
 
     Golden rows are the first of the channel `validation`, else of `train`. A stage's `compile_fn(
     model_dir, samples, model)` may first add files to the model, such as a plan, and prove them on
-    `samples`, the rows of `train`; what it returns stands in the manifest under `plan`.
+    `samples`, the rows of `train`; what it returns is recorded in the manifest as `plan`.
 
     Raises:
         ArtifactError: the model cannot be served, or states no schema.

@@ -149,7 +149,7 @@ class BadRows(CallerError):
 
 
 class ServerError(StageError):
-    """Our fault, or our moment: the request may be right."""
+    """Our fault, or a bad moment: the request itself may be right."""
 
 
 class StageFailed(ServerError):

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from stagewire.schema import Schema
     from stagewire.table import Column, Table
 
+# Every start computes them, and any one of them shows another model or a library that differs.
 ROWS = 8
-# Off the machine type that packaged, libm and SIMD may round otherwise; features and sums of
+# On another machine type than the one that packaged, libm and SIMD may round otherwise; features and sums of
 # float32 leaves stay well inside this, and another model or a wrong library does not.
 RELATIVE = 1e-6
 

@@ -1,4 +1,4 @@
-"""How rows go from one stage of ours to the next: npy for features alone, Arrow when columns ride along.
+"""How rows go from one stage of ours to the next: npy for features alone, Arrow when other columns are carried.
 
 The platform hands on exactly two things, the body and its Content-Type (reference: SageMaker
 Developer Guide, inference-pipelines), so the request's options travel in those.
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from stagewire.table import Table
 
 
-# What leads an Accept header that leaves the format open. What SageMaker sends to stages that are
+# First members of an Accept header that leave the format open. What SageMaker sends to stages that are
 # not last is not documented; absent, `*/*` and `application/json` are the candidates, and none of
-# them is a wish of the caller's.
+# them comes from the caller.
 OPEN: Final = frozenset({"*/*", "application/*", media.JSON})
 
 

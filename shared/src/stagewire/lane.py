@@ -83,7 +83,7 @@ def opened(header: str, policy: Policy) -> Opened | None:
     """
     found = media.parse(header)
     parameters = found.parameters
-    # Another id here is one that stands in quotes, or before the one that was taken out.
+    # Another id here is one in quotes, or one before the id that was taken out.
     usual = parameters.get("sw-id", media.ANY_ID) == media.ANY_ID
     if found.name == media.CSV:
         usual &= "sw-id" not in parameters

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def describe(service: Service) -> dict[str, Any]:
-    """Return the stage's state, columns, settings, plan, batches and manifest, as JSON takes it."""
+    """Return the stage's state, columns, settings, plan, batches and manifest, as JSON values."""
     stage, settings = service.stage, service.settings
     return {
         "stage": service.name,

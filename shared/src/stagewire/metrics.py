@@ -17,7 +17,7 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 @dataclass(slots=True)
 class Metrics:
-    """What `/metrics` tells; one event loop writes it."""
+    """The counts that `/metrics` shows; one event loop writes them."""
 
     requests: dict[int, int] = field(default_factory=dict)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))

@@ -147,6 +147,7 @@ def new_id() -> str:
         return digits[:32]
 
 
+# Drawn at once, 4 KiB of random bytes, so that hundreds of ids share one system call.
 _IDS = 256
 _ids: list[str] = []
 # A process that was forked must not give its parent's ids again.

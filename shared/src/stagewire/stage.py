@@ -164,7 +164,7 @@ class Stage:
         )
 
     def run(self, table: Table, context: Context) -> tuple[Table, Table]:
-        """Predict the good rows; rows that prove bad on the way are set apart and the rest goes on.
+        """Predict the good rows; rows that turn out to be bad are set apart, and the rest is predicted.
 
         Returns the table with all its errors, and the results of its good rows.
 

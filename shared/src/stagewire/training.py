@@ -32,10 +32,10 @@ class Hyperparameters:
     values: Mapping[str, str]
 
     def known(self, keys: Collection[str]) -> None:
-        """Hold what was asked against what a training understands.
+        """Check that a training knows all keys that were given.
 
         Raises:
-            TrainingError: some keys are not among them; a slip would otherwise change nothing, silently.
+            TrainingError: some are unknown; a misspelt one would otherwise be ignored silently.
 
         """
         understood = {*keys, _COLUMNS}
