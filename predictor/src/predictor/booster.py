@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import xgboost as xgb
 
 NAME: Final = "model.ubj"
+# The one booster that has no trees.
+LINEAR: Final = "gblinear"
 # JSON files that may stand beside a model and are none.
 _NO_MODELS: Final = frozenset({"manifest.json", "training.json"})
 
