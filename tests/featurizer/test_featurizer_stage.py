@@ -7,7 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -230,12 +233,65 @@ def test_text_features_are_refused_at_load(tmp_path):
         model_fn(saved(tmp_path, fitted))
 
 
-def test_features_without_names_are_refused_at_load(tmp_path):
-    """A step that does not name its features is refused with what to do."""
-    fitted = make_pipeline(StandardScaler(), FunctionTransformer(np.sqrt)).fit(np.ones((2, 1)))
+def test_features_without_names_are_numbered(tmp_path):
+    """What a step does not name is called f0 and so on, counted on a row of values that it knows."""
+    parts = [("n", FunctionTransformer(np.log), ["a"]), ("c", OneHotEncoder(), ["c", "k"])]
+    frame = pd.DataFrame({"a": [1.0, 2.0], "c": ["x", "y"], "k": [3, 4]})
+    model = model_fn(saved(tmp_path, ColumnTransformer(parts).fit(frame)))
+
+    features = predict_fn(table(a=[1.0], c=["y"], k=[3.0]), model)
+
+    assert features.names == ("f0", "f1", "f2", "f3", "f4")
+    assert features.matrix().tolist() == [[0.0, 0.0, 1.0, 1.0, 0.0]]
+
+
+def _positive(values):
+    """Refuse what a check of a user's own would."""
+    if (values <= 0).any():
+        raise ValueError("is not positive")
+    return values
+
+
+def test_features_that_cannot_be_counted_are_refused_at_load(tmp_path):
+    """A step that neither names its features nor takes the row they are counted by says what to do."""
+    fitted = FunctionTransformer(_positive).fit(np.ones((2, 1)))
 
     with pytest.raises(ArtifactError, match="one-to-one"):
         model_fn(saved(tmp_path, fitted))
+
+
+@pytest.mark.parametrize(
+    ("transformer", "reason"),
+    [
+        (
+            make_pipeline(StandardScaler(), LinearRegression()),
+            r"LinearRegression, .* pipeline\[:-1\]",
+        ),
+        (
+            make_pipeline(TfidfVectorizer(), TruncatedSVD(1)),
+            "takes bare texts, .* ColumnTransformer",
+        ),
+    ],
+)
+def test_pipelines_that_are_no_featurizers_say_what_to_save(tmp_path, transformer, reason):
+    """A Pipeline that predicts, or takes a list of texts, is fitted, and refused with its remedy."""
+    texts = isinstance(transformer[-1], TruncatedSVD)
+    transformer.fit(["red hat", "blue hat"] if texts else np.ones((2, 1)), [0, 1])
+
+    with pytest.raises(ArtifactError, match=reason):
+        model_fn(saved(tmp_path, transformer))
+
+
+def test_a_vectorizer_without_a_vocabulary_takes_text(tmp_path):
+    """HashingVectorizer learns nothing and names nothing; its column is text all the same."""
+    frame = pd.DataFrame({"doc": ["a b", "c"]})
+    fitted = ColumnTransformer([("d", HashingVectorizer(n_features=4), "doc")]).fit(frame)
+    model = model_fn(saved(tmp_path, fitted))
+
+    features = predict_fn(table(doc=["a b"]), model)
+
+    assert model.schema.fields[0].dtype == "string"
+    assert features.matrix().tobytes() == fitted.transform(frame[:1]).toarray().tobytes()
 
 
 def test_names_that_come_again_are_numbered(tmp_path):

@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import xgboost as xgb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from predictor import model_fn, predict_fn
+from predictor import compile_fn, model_fn, predict_fn
 from stagewire.errors import ArtifactError
 from stagewire.request import Request
 from stagewire.start import Start
@@ -236,6 +237,18 @@ def test_several_models(tmp_path):
         model_fn(saved(tmp_path, booster, name="b.ubj"))
 
 
+def test_a_classifier_of_one_class(tmp_path):
+    """multi:softprob with a single class gives XGBoost's shape of a value, and the class all the same."""
+    model = model_fn(saved(tmp_path, boost("multi:softprob", np.zeros(400), num_class=1)))
+
+    found = predict_fn(rows(model), model)
+
+    assert (found["prediction"].tolist(), found["prediction_0"].tolist()) == (
+        [0] * 400,
+        [1.0] * 400,
+    )
+
+
 def test_several_numbers_a_row(tmp_path):
     """A model of two labels is refused."""
     folder = saved(tmp_path, boost("reg:squarederror", np.column_stack([SUM, SUM])))
@@ -244,12 +257,31 @@ def test_several_numbers_a_row(tmp_path):
         model_fn(folder)
 
 
-def test_a_linear_model(tmp_path):
-    """XGBoost cannot predict gblinear in place, so it is refused at load and not at the first row."""
-    folder = saved(tmp_path, boost("reg:squarederror", np.zeros(400), booster="gblinear"))
+@pytest.mark.parametrize(
+    ("objective", "label", "more"),
+    [
+        ("reg:squarederror", SUM, {}),
+        ("binary:logistic", SUM > 0, {}),
+        ("multi:softprob", THIRDS, {"num_class": 3}),
+    ],
+)
+def test_a_linear_model(tmp_path, objective, label, more):
+    """gblinear, which XGBoost refuses to predict in place, gives Booster.predict's bits, many threads or one."""
+    booster = boost(objective, label, booster="gblinear", **more)
+    model = model_fn(saved(tmp_path, booster))
+    expected = booster.predict(xgb.DMatrix(X)).astype(np.float32)
+    narrow = X.astype(np.float32)
 
-    with pytest.raises(ArtifactError, match="gblinear"):
-        model_fn(folder)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(model.raw, [narrow] * 20))
+
+    assert {each.tobytes() for each in found} == {expected.tobytes()}
+    assert np.concatenate([model.raw(row[None]) for row in narrow]).tobytes() == expected.tobytes()
+    record = compile_fn(str(tmp_path), rows(model), model)
+    assert (record["proven"], record["reason"]) == (
+        False,
+        "the booster gblinear: it is not a sum of trees",
+    )
 
 
 @pytest.mark.parametrize("noted", ["{}", "nonsense", '["a"]', '["a", 1]'])

@@ -122,7 +122,9 @@ def test_names_that_xgboost_refuses(tmp_path):
         ({"label": "nosuch"}, "'nosuch' is not among"),
         ({"num_round": "0"}, "num_round has the value 0"),
         ({"eta": "fast"}, "eta has the value 'fast'"),
-        ({"objective": "reg:nosuch"}, "XGBoost refuses.*reg:nosuch"),
+        ({"objective": "reg:nosuch"}, "XGBoost refuses: Unknown objective function: `reg:nosuch`"),
+        ({"eta": "nan"}, "eta has the value 'nan'"),
+        ({"task": "classification", "num_class": "2"}, "num_class has the value 2, the label has"),
         ({"task": "clustering"}, "task has the value 'clustering'"),
         (
             {"task": "regression", "objective": "multi:softmax"},
@@ -150,6 +152,9 @@ def test_hyperparameters_that_cannot_be_used(tmp_path, hyperparameters, message)
         ({"train": "a,b,y\n1,1e39,2\n"}, "beyond float32: row 0, column 'b'"),
         ({"train": "a,b,y\nx,1,2\n"}, "row 0.*'a'.*'x'"),
         ({"train": "y\n1\n"}, "no feature beside the label"),
+        ({"train": text(["1", "1e39"])}, "'train' has a label beyond float32: row 1"),
+        ({"train": text(["1", "inf"])}, "row 1: column 'y' 'inf' is not finite"),
+        ({"train": text(["1", "nan"])}, r"'train' has rows without a label: \[1\]"),
     ],
 )
 def test_data_that_cannot_be_used(tmp_path, channels, message):
@@ -158,6 +163,27 @@ def test_data_that_cannot_be_used(tmp_path, channels, message):
 
     with pytest.raises(TrainingError, match=message):
         train(work)
+
+
+def test_xgboosts_other_parameters_reach_it(tmp_path):
+    """Weights for rare classes, forests, quantiles: what SageMaker's own XGBoost takes is not unknown here."""
+    asked = {
+        "scale_pos_weight": "3.5",
+        "num_parallel_tree": "2",
+        "grow_policy": "lossguide",
+        "max_leaves": "5",
+        "num_class": "2",
+        "num_round": "3",
+    }
+    work = job(tmp_path, train=text(SIGNS), hyperparameters=asked)
+
+    train(work)
+
+    model, _ = scored(work)
+    learner = json.loads(model.booster.save_config())["learner"]
+    leaves = [tree.count("leaf=") for tree in model.booster.get_dump()]
+    assert learner["objective"]["reg_loss_param"]["scale_pos_weight"] == "3.5"
+    assert (len(leaves), max(leaves)) == (6, 5)
 
 
 def test_sagemakers_own_hyperparameters_are_passed_over(tmp_path):

@@ -56,6 +56,22 @@ def test_names_may_come_from_hyperparameters(job):
     assert Hyperparameters({"columns": "a, b"}).names("columns") == ("a", "b")
 
 
+def test_a_header_beside_stated_names_is_no_row(job):
+    """Files whose first line is those very names would otherwise train on it as on a row of text."""
+    found = job({"columns": "a, b"}, train="a,b\n1,2\n---\n3,4\n").channel("train")
+
+    assert found.numbers("a").tolist() == [1.0, 3.0]
+
+
+def test_a_number_that_serving_reads_as_missing_is_a_number(job):
+    """NumPy and pandas write nan for missing; a column of numbers with one is no text, and one with inf none either."""
+    found = job(train="a,b,c\n1,x,1\nnan,nan,inf\n").channel("train")
+
+    assert [found.is_numeric(name) for name in "abc"] == [True, False, True]
+    with pytest.raises(TrainingError, match="row 1: column 'c' 'inf' is not finite"):
+        found.numbers("c")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -101,6 +117,31 @@ def test_hyperparameters_are_read_with_their_types(job):
         found.choice("n", ("1", "2"))
     with pytest.raises(TrainingError, match="task has the value 'regression'; it must be a number"):
         found.number("task", 0)
+
+
+def test_hyperparameters_as_sagemakers_sdk_writes_them(job):
+    """Its framework estimators write each value as JSON: text in quotes, lists in quotes too, null for None."""
+    asked = {
+        "label": '"y"',
+        "numeric": '["a", "b"]',
+        "columns": '"a,b"',
+        "eta": '"0.1"',
+        "n": "null",
+    }
+    asked["categorical"] = json.dumps('["c"]')
+    found = job({**asked, "seed": None, "odd": '"not json'}).hyperparameters
+
+    assert (found.text("label"), found.text("odd")) == ("y", '"not json')
+    assert (found.names("numeric"), found.names("columns")) == (("a", "b"), ("a", "b"))
+    assert found.names("categorical") == ("c",)
+    assert (found.number("eta", 1), found.integer("n", 7), found.integer("seed", 7)) == (0.1, 7, 7)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1e400"])
+def test_a_number_must_be_finite(value):
+    """XGBoost takes nan for a learning rate, and what it then trains is nothing."""
+    with pytest.raises(TrainingError, match=r"eta has the value .* must be a number"):
+        Hyperparameters({"eta": value}).number("eta", 1)
 
 
 def test_hyperparameters_that_nobody_reads_are_refused():

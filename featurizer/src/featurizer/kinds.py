@@ -20,9 +20,9 @@ def inputs(transformer: Any, *, label: str | None = None) -> Schema:
     that a ColumnTransformer only drops is left out: its kind is unknown and not needed.
     """
     names = names_in(transformer)
-    texts, unused = text_positions(transformer, names), dropped(transformer, names)
+    values, unused = known(transformer, names), dropped(transformer, names)
     fields = (
-        Field(name, "string" if position in texts else "float64")
+        Field(name, "string" if isinstance(values.get(position), str) else "float64")
         for position, name in enumerate(names)
         if position not in unused
     )
@@ -48,48 +48,60 @@ def names_in(transformer: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
-def text_positions(step: Any, names: Sequence[str]) -> set[int]:
-    """Return the positions, among the columns that a step takes, of those that are text."""
+def learned(transformer: Any) -> dict[str, Any]:
+    """Return a value, text or a number, of each column that a step learned values of: one it knows."""
+    names = names_in(transformer)
+    return {names[position]: value for position, value in known(transformer, names).items()}
+
+
+def known(step: Any, names: Sequence[str]) -> dict[int, Any]:
+    """Return a value that a step knows, by position among the columns that it takes."""
     if hasattr(step, "transformers_"):
         return _of_columns(step, names)
     if hasattr(step, "transformer_list"):
-        return {i for _, part in step.transformer_list for i in text_positions(part, names)}
+        parts = [known(part, names) for _, part in step.transformer_list]
+        return {position: value for part in parts for position, value in part.items()}
     if hasattr(step, "steps"):
         return _of_steps(step, names)
     return _of_one(step, len(names))
 
 
-def _of_columns(step: Any, names: Sequence[str]) -> set[int]:
-    found: set[int] = set()
+def _of_columns(step: Any, names: Sequence[str]) -> dict[int, Any]:
+    found: dict[int, Any] = {}
     for _, part, columns in step.transformers_:
         positions = resolve(columns, names)
-        inner = text_positions(part, [names[position] for position in positions])
-        found |= {positions[position] for position in inner}
+        inner = known(part, [names[position] for position in positions])
+        found |= {positions[position]: value for position, value in inner.items()}
     return found
 
 
-def _of_steps(pipeline: Any, names: Sequence[str]) -> set[int]:
+def _of_steps(pipeline: Any, names: Sequence[str]) -> dict[int, Any]:
     """Look no further than the first step after which columns need not be the same ones."""
-    found: set[int] = set()
+    found: dict[int, Any] = {}
     for _, step in pipeline.steps:
-        found |= text_positions(step, names)
+        # What an imputer fills in need not be a category of the encoder behind it: the later one counts.
+        found |= known(step, names)
         kept = step is None or isinstance(step, str) or hasattr(step, "statistics_")
         if not kept or getattr(step, "add_indicator", False):
             break
     return found
 
 
-def _of_one(step: Any, count: int) -> set[int]:
-    if hasattr(step, "vocabulary_"):
-        return set(range(count))
+def _of_one(step: Any, count: int) -> dict[int, Any]:
+    if hasattr(step, "build_analyzer"):  # every vectorizer of text
+        return dict.fromkeys(range(count), "")
     if hasattr(step, "categories_"):
-        return {i for i, values in enumerate(step.categories_) if _has_text(values)}
+        pairs = enumerate(map(_first, step.categories_))
+        return {position: value for position, value in pairs if value is not None}
     statistics: Iterable[Any] = getattr(step, "statistics_", ())
-    return {i for i, value in enumerate(statistics) if isinstance(value, str)}
+    return {i: value for i, value in enumerate(statistics) if isinstance(value, str)}
 
 
-def _has_text(values: Any) -> bool:
-    return any(isinstance(value, str) for value in np.asarray(values, dtype=object))
+def _first(values: Any) -> str | float | None:
+    """Take the first text, else the first number; None where there is neither."""
+    cells: list[Any] = np.asarray(values, dtype=object).tolist()
+    usable = [cell for cell in cells if isinstance(cell, str | int | float) and cell == cell]  # noqa: PLR0124 (not nan)
+    return next((cell for cell in usable if isinstance(cell, str)), next(iter(usable), None))
 
 
 def resolve(columns: Any, names: Sequence[str]) -> list[int]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from featurizer.features import TextFeatureError, outputs
 from featurizer.joblib_file import load as load_joblib
-from featurizer.kinds import inputs
+from featurizer.kinds import inputs, learned
 from featurizer.model import Featurizer
 from stagewire.errors import ArtifactError, BadRows
+from stagewire.schema import Field, Schema
 from stagewire.table import Column, Table, objects
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stagewire.schema import Field
+    from numpy.typing import NDArray
 
 NAME: Final = "preprocess.joblib"
 # What the training was told; only the label's name is of use in serving.
@@ -35,11 +37,20 @@ def load(model_dir: Path, *, skew: bool) -> Featurizer:
     path = find(model_dir)
     transformer = load_joblib(path, skew=skew)
     if not hasattr(transformer, "transform"):
-        msg = f"{path} holds a {type(transformer).__name__}, not a transformer: save a fitted one"
-        raise ArtifactError(msg)
+        raise ArtifactError(f"{path} holds a {_unfit(transformer)}")
     model = describe(transformer, path)
     _try_out(model, path)
     return model
+
+
+def _unfit(found: Any) -> str:
+    name = type(found).__name__
+    if hasattr(found, "steps") and hasattr(found, "predict"):
+        last = type(found.steps[-1][1]).__name__
+        return (
+            f"{name} that ends in {last}, which predicts: save the steps before it, pipeline[:-1]"
+        )
+    return f"{name}, not a transformer: save a fitted one"
 
 
 def find(model_dir: Path) -> Path:
@@ -62,22 +73,47 @@ def find(model_dir: Path) -> Path:
 def describe(transformer: Any, path: Path) -> Featurizer:
     """Find out what columns a fitted transformer takes and gives.
 
+    Features that a step does not name are numbered, f0 and so on, as XGBoost calls those of an array.
+
     Raises:
-        ArtifactError: it is not fitted, or does not name its features.
+        ArtifactError: it is not fitted, takes no columns, or does not tell how many features it gives.
 
     """
     try:
         schema = inputs(transformer, label=_label(path.parent))
-        output = outputs(transformer)
     # NotFittedError is both a ValueError and an AttributeError.
     except (AttributeError, ValueError, IndexError) as error:
+        raise ArtifactError(f"{path} {_untold(transformer, error)}") from error
+    model = Featurizer(transformer, schema, Schema(()), hasattr(transformer, "feature_names_in_"))
+    try:
+        return replace(model, output=outputs(transformer))
+    except (AttributeError, ValueError) as error:
+        return replace(model, output=_numbered(model, path, error))
+
+
+def _untold(transformer: Any, error: Exception) -> str:
+    first = transformer.steps[0][1] if hasattr(transformer, "steps") else transformer
+    if hasattr(first, "build_analyzer"):
+        name = type(first).__name__
+        return (
+            f"holds a {name} that takes bare texts, and a row has columns: "
+            f'fit it as ColumnTransformer([("text", {name}(), "the column")])'
+        )
+    return f"holds a transformer that does not tell its columns ({error}): fit it"
+
+
+def _numbered(model: Featurizer, path: Path, error: Exception) -> Schema:
+    """Count the features of a row: a FunctionTransformer, for one, names none unless it is told to."""
+    try:
+        count = _tried(model).shape[1]
+    except BadRows:
         msg = (
-            f"{path} holds a transformer that does not tell its columns ({error}): fit it, and "
-            "give each step get_feature_names_out "
+            f"{path} holds a transformer that does not name its features ({error}), and refuses the "
+            "row they would be counted by: give each step get_feature_names_out "
             '(a FunctionTransformer: feature_names_out="one-to-one")'
         )
         raise ArtifactError(msg) from error
-    return Featurizer(transformer, schema, output, hasattr(transformer, "feature_names_in_"))
+    return Schema(tuple(Field(f"f{i}") for i in range(count)))
 
 
 def _label(model_dir: Path) -> str | None:
@@ -93,10 +129,9 @@ def _label(model_dir: Path) -> str | None:
 
 
 def _try_out(model: Featurizer, path: Path) -> None:
-    """Transform a row of zeros and empty texts, which also warms scikit-learn up."""
-    columns = tuple(Column(field.name, _sample(field)) for field in model.schema.fields)
+    """Transform a row, which also warms scikit-learn up."""
     try:
-        features = model(Table(columns, 1))
+        features = _tried(model)
     except TextFeatureError as error:
         raise ArtifactError(f"{path}: {error}") from error
     except BadRows:
@@ -110,5 +145,14 @@ def _try_out(model: Featurizer, path: Path) -> None:
         raise ArtifactError(msg)
 
 
-def _sample(field: Field) -> Any:
-    return np.zeros(1) if field.numeric else objects([""])
+def _tried(model: Featurizer) -> NDArray[np.float64]:
+    """Transform a row of values that the steps know, or else of zeros and empty texts."""
+    values = learned(model.transformer)
+    fields = model.schema.fields
+    columns = tuple(Column(field.name, _cell(field, values.get(field.name))) for field in fields)
+    with np.errstate(all="ignore"):  # a logarithm of zero says nothing of the rows to come
+        return model(Table(columns, 1))
+
+
+def _cell(field: Field, value: Any) -> Any:
+    return np.array([float(value or 0)]) if field.numeric else objects([value or ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
     import xgboost as xgb
 
 NAME: Final = "model.ubj"
+# The one booster that has no trees.
+LINEAR: Final = "gblinear"
 # JSON files that may stand beside a model and are none.
 _NO_MODELS: Final = frozenset({"manifest.json", "training.json"})
+
+# What its library puts before a reason: "[17:03:49] /workspace/src/objective/objective.cc:27: ".
+_PLACE: Final = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,14 @@ def load(path: Path) -> xgb.Booster:
     try:
         booster.load_model(path)
     except xgb.core.XGBoostError as error:
-        # The first line is the reason; the rest is a C++ stack.
-        reason = str(error).partition("\n")[0]
-        msg = (
-            f"{path} is not a model that XGBoost {xgb.__version__} reads ({reason}): save it again"
-        )
+        msg = f"{path} is not a model that XGBoost {xgb.__version__} reads ({reason(error)}): save it again"
         raise ArtifactError(msg) from error
     return booster
+
+
+def reason(error: Exception) -> str:
+    """Take the reason out of XGBoost's message: without the place in its sources, and the C++ stack."""
+    return _PLACE.sub("", str(error).partition("\n")[0])
 
 
 def purpose(booster: xgb.Booster) -> Purpose:

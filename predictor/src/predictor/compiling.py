@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from predictor import plan as plans
+from predictor.booster import LINEAR
 from predictor.plan import Plan
 from predictor.proof import prove
 from predictor.trees import Unplanned, read
@@ -49,6 +50,8 @@ def make(booster: xgb.Booster, signature: Signature) -> Plan:
     """
     model = json.loads(booster.save_raw("json"))
     boosted = model["learner"]["gradient_booster"]
+    if boosted["name"] == LINEAR:
+        raise Unplanned(f"the booster {LINEAR}: it is not a sum of trees")
     if boosted["name"] != "gbtree":
         raise Unplanned(
             f"the booster {boosted['name']}: only XGBoost itself applies its trees' weights"

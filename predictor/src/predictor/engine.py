@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from predictor.booster import load
+from predictor.booster import LINEAR, load, purpose
 from predictor.dense import Dense
+from predictor.linear import Linear
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ class Engine:
     path: Path
     signature: Signature
     _booster: xgb.Booster | None = None
-    _dense: Dense | None = None
+    _score: Dense | Linear | None = None
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -50,12 +51,17 @@ class Engine:
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return XGBoost's own numbers, float32, shape (rows,) or (rows, classes).
 
-        Without a DMatrix: it is safe and lock-free from several threads.
+        Trees without a DMatrix, which is safe and lock-free from several threads.
 
         Raises:
             ArtifactError: XGBoost cannot read the file.
 
         """
-        if self._dense is None:
-            self._dense = Dense(self.booster, self.signature.iterations)
-        return self._dense(features)
+        if self._score is None:
+            self._score = self._scorer()
+        return self._score(features)
+
+    def _scorer(self) -> Dense | Linear:
+        if purpose(self.booster).booster == LINEAR:
+            return Linear(self.booster)
+        return Dense(self.booster, self.signature.iterations)

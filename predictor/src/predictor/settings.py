@@ -24,6 +24,14 @@ NUMBERS: Final[Mapping[str, float]] = {
     "lambda": 1.0,
 }
 INTEGERS: Final[Mapping[str, int]] = {"max_depth": 4, "seed": 0}
+# Given to XGBoost where they are asked for, and else left to its own defaults.
+PASSED_NUMBERS: Final = (
+    *("scale_pos_weight", "max_delta_step", "colsample_bylevel", "colsample_bynode"),
+    *("base_score", "tweedie_variance_power", "quantile_alpha", "huber_slope"),
+)
+PASSED_INTEGERS: Final = ("max_leaves", "max_bin", "num_parallel_tree")
+PASSED_TEXTS: Final = ("grow_policy",)
+PASSED: Final = (*PASSED_NUMBERS, *PASSED_INTEGERS, *PASSED_TEXTS)
 # Without a validation channel nothing ends the training early; 200 rounds of 0.05 do not overfit yet.
 ROUNDS: Final = 200
 # With one, the most rounds, and how many of them may pass without a better score.
@@ -31,7 +39,8 @@ ROUNDS_VALIDATED: Final = 1000
 PATIENCE: Final = 30
 TASKS: Final = ("regression", "classification")
 OTHERS: Final = ("num_round", "early_stopping_rounds", "objective", "eval_metric", "tree_method")
-KNOWN: Final = frozenset({*NUMBERS, *INTEGERS, *OTHERS, "nthread", "label", "task"})
+ABOUT: Final = ("nthread", "label", "task", "num_class")
+KNOWN: Final = frozenset({*NUMBERS, *INTEGERS, *PASSED, *OTHERS, *ABOUT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,9 @@ def read(asked: Hyperparameters, *, validated: bool) -> Settings:
     asked.known(KNOWN)
     parameters: dict[str, Any] = {key: asked.number(key, value) for key, value in NUMBERS.items()}
     parameters |= {key: asked.integer(key, value) for key, value in INTEGERS.items()}
+    parameters |= {key: asked.number(key, 0) for key in PASSED_NUMBERS if asked.text(key)}
+    parameters |= {key: asked.integer(key, 0) for key in PASSED_INTEGERS if asked.text(key)}
+    parameters |= {key: asked.text(key) for key in PASSED_TEXTS if asked.text(key)}
     parameters["tree_method"] = asked.text("tree_method", "hist")
     threads = asked.integer("nthread", 0)
     if threads:

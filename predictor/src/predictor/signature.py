@@ -89,7 +89,3 @@ def _check(meant: Purpose, path: Path) -> None:
             "prediction is one: train one model for each"
         )
         raise ArtifactError(msg)
-    if meant.booster == "gblinear":
-        # XGBoost says so itself, in gbm.h, but only at the first request.
-        msg = f"{path} is a gblinear model, which XGBoost cannot predict in place: train gbtree"
-        raise ArtifactError(msg)

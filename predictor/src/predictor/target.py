@@ -39,12 +39,13 @@ class Target:
         """Return what XGBoost learns from, float64, shape (rows,): numbers, or classes' positions.
 
         Raises:
-            TrainingError: a label is missing, not a number, or a class that `train` does not have.
+            TrainingError: a label is missing, no number that float32 holds, or a class that `train`
+                does not have.
 
         """
         _refuse_missing(channel, self.label, name)
         if not self.classes:
-            return np.asarray(channel.numbers(self.label), dtype=np.float64)
+            return _numbers(channel, self.label, name)
         places = {each: place for place, each in enumerate(self.classes)}
         found = _labels(channel, self.label, as_text=isinstance(self.classes[0], str))
         unseen = sorted({str(each) for each in found if each not in places})
@@ -78,6 +79,10 @@ def choose(asked: Hyperparameters, objective: str | None, channel: Channel) -> T
             raise TrainingError(f"the label {label!r} is text: its task is classification")
         return Target(label, objective or "reg:squarederror")
     classes = _classes(channel, label)
+    stated = asked.integer("num_class", len(classes))
+    if stated != len(classes):
+        msg = f"the hyperparameter num_class has the value {stated}, the label has {len(classes)} classes"
+        raise TrainingError(msg)
     return Target(label, _objective(objective, classes), classes)
 
 
@@ -111,10 +116,23 @@ def _labels(channel: Channel, label: str, *, as_text: bool) -> list[str | int]:
     return [int(t) if not as_text and _INTEGER.fullmatch(t) else t for t in texts]
 
 
+def _numbers(channel: Channel, label: str, name: str) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = channel.numbers(label)
+    _refuse_rows(np.flatnonzero(np.isnan(found)).tolist(), name)
+    with np.errstate(over="ignore"):
+        beyond = np.flatnonzero(np.isinf(found.astype(np.float32)))
+    if len(beyond):
+        raise TrainingError(f"the channel {name!r} has a label beyond float32: row {beyond[0]}")
+    return found
+
+
 def _refuse_missing(channel: Channel, label: str, name: str) -> None:
     if label not in channel.names:
         raise TrainingError(f"the channel {name!r} lacks the label {label!r}")
-    rows = [row for row, text in enumerate(channel.texts(label)) if text is None]
+    _refuse_rows([row for row, text in enumerate(channel.texts(label)) if text is None], name)
+
+
+def _refuse_rows(rows: Sequence[int], name: str) -> None:
     if rows:
         more = f" and {len(rows) - _NAMED_ROWS} more" if len(rows) > _NAMED_ROWS else ""
         msg = f"the channel {name!r} has rows without a label: {rows[:_NAMED_ROWS]}{more}"

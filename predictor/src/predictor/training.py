@@ -8,7 +8,7 @@ import numpy as np
 import xgboost as xgb
 from xgboost.callback import EarlyStopping, TrainingCallback
 
-from predictor.booster import NAME
+from predictor.booster import NAME, reason
 from predictor.notes import note, own_names
 from predictor.progress import Progress
 from predictor.score import score
@@ -111,6 +111,5 @@ def boost(
             callbacks=callbacks,
             verbose_eval=False,
         )
-    # A wrong objective, metric or range; XGBoost's first line says which, the rest is a C++ stack.
-    except xgb.core.XGBoostError as error:
-        raise TrainingError(f"XGBoost refuses: {str(error).partition(chr(10))[0]}") from error
+    except xgb.core.XGBoostError as error:  # a wrong objective, metric or range
+        raise TrainingError(f"XGBoost refuses: {reason(error)}") from error

@@ -84,6 +84,7 @@ class Probabilities(Labels):
 
     def columns(self, raw: NDArray[np.float32]) -> tuple[Column, ...]:
         """Return the labels and the probabilities, float32."""
+        raw = raw.reshape(-1, len(self.classes))  # XGBoost gives (rows,) for a single class
         return self.of(raw.argmax(axis=1), tuple(raw.T))
 
     def names(self) -> tuple[str, ...]:

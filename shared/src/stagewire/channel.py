@@ -10,7 +10,7 @@ import numpy as np
 from stagewire.codec import text_csv
 from stagewire.codec.cells import quote, texts
 from stagewire.codec.charset import text
-from stagewire.conform import conform, is_number
+from stagewire.conform import conform, counts, is_number
 from stagewire.errors import StageError
 from stagewire.media import CSV, MediaType
 from stagewire.parsed import columns_of
@@ -76,8 +76,8 @@ class Channel:
         return objects(cell or None for cell in self.cells(name))
 
     def is_numeric(self, name: str) -> bool:
-        """Tell whether every cell that is not empty is a number."""
-        return all(not cell or is_number(cell) for cell in self.cells(name))
+        """Tell whether every cell is what serving reads as a number: nan is missing, inf is refused then."""
+        return all(map(counts, self.cells(name)))
 
     def numbers(self, name: str) -> Array:
         """Return a column as float64, shape (rows,), NaN for an empty cell.
@@ -107,7 +107,7 @@ class Channel:
 
 
 def read_csv(path: Path, names: Sequence[str] | None = None) -> Channel:
-    """Read a CSV file whose first line names the columns, or one without that line and the names given.
+    """Read a CSV file whose first line names the columns, or one that may lack it, the names given.
 
     Raises:
         TrainingError: it is not such a file; names the file.
@@ -115,7 +115,10 @@ def read_csv(path: Path, names: Sequence[str] | None = None) -> Channel:
     """
     try:
         rows = [row for row in text_csv.cells(text(path.read_bytes(), MediaType(CSV))) if row]
-        header = tuple(names or (cell.strip() for cell in rows.pop(0)))
+        first = tuple(cell.strip() for cell in rows[0]) if rows else ()
+        header = tuple(names or first)
+        if first == header:
+            del rows[:1]
         columns, errors = columns_of(rows, (len(header),), blank="")
     except (StageError, OSError) as error:
         msg = f"{path}: {error}"

@@ -52,6 +52,11 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell) is not None
 
 
+def counts(cell: str) -> bool:
+    """Tell whether CSV text has a place in a column of numbers, be it as missing or as infinite."""
+    return _number_of_text(cell) != _NOT_A_NUMBER
+
+
 def shorten(value: object) -> str:
     """Write a value for an error message."""
     text = value if isinstance(value, str) else repr(value)

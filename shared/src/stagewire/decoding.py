@@ -138,6 +138,10 @@ def _places(parsed: Parsed, schema: Schema) -> list[int]:
             msg = f"the columns {first!r} and {second!r} both name the feature {schema.names[position]!r}"
             raise SchemaMismatch(msg)
         found[position] = place
+    passed = [place for place, name in enumerate(own) if name is not None]
+    if schema.numbered and parsed.roles and not found and len(passed) == len(schema.fields):
+        # A previous stage's features for a model fitted on an array, which knows positions only.
+        return passed
     missing = [name for i, name in enumerate(schema.names) if i not in found]
     if missing:
         more = f" and {len(names) - LISTED_NAMES} more" if len(names) > LISTED_NAMES else ""

@@ -53,6 +53,11 @@ class Schema:
         return all(field.numeric for field in self.fields)
 
     @cached_property
+    def numbered(self) -> bool:
+        """Whether the names only number the columns: f0, f1 and so on, as XGBoost calls an array's."""
+        return self.names == tuple(f"f{i}" for i in range(len(self.fields)))
+
+    @cached_property
     def folded(self) -> frozenset[str]:
         """The folded names, which tell a header; an empty cell is no sign of one."""
         return frozenset(filter(None, map(fold, self.names)))
@@ -103,12 +108,14 @@ class Schema:
     def mismatch(self, other: Schema) -> str | None:
         """Say where another schema's columns differ from these, or None when they agree.
 
-        Types are compared by kind: a float64 column may feed a float32 one, text may not.
+        Types are compared by kind: a float64 column may feed a float32 one, text may not. Names that
+        only number the columns say nothing against others.
         """
         if len(self.fields) != len(other.fields):
             return f"{len(self.fields)} columns against {len(other.fields)}"
+        named = not (self.numbered or other.numbered)
         for mine, theirs in zip(self.fields, other.fields, strict=True):
-            if mine.name != theirs.name:
+            if named and mine.name != theirs.name:
                 return f"column {mine.name!r} against {theirs.name!r}"
             if mine.numeric != theirs.numeric:
                 return f"column {mine.name!r} is {mine.dtype} against {theirs.dtype}"

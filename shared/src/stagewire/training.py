@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ class Hyperparameters:
 
     def text(self, key: str, default: str | None = None) -> str | None:
         """Return a value, None when it is absent or empty."""
-        return self.values.get(key, "").strip() or default
+        return _plain(self.values.get(key, "").strip()) or default
 
     def integer(self, key: str, default: int) -> int:
         """Return a whole number."""
@@ -61,10 +62,13 @@ class Hyperparameters:
         if value is None:
             return default
         try:
-            return kind(value)
+            found = kind(value)
         except ValueError:
+            found = math.nan
+        if not -math.inf < found < math.inf:
             msg = f"the hyperparameter {key} has the value {value!r}; it must be {wanted}"
-            raise TrainingError(msg) from None
+            raise TrainingError(msg)
+        return found
 
     def choice(self, key: str, allowed: Sequence[str], default: str | None = None) -> str | None:
         """Return one of some words."""
@@ -87,6 +91,17 @@ class Hyperparameters:
             msg = f"the hyperparameter {key} has the value {value!r}, which is not JSON: {error}"
             raise TrainingError(msg) from None
         return tuple(str(name) for name in found)
+
+
+def _plain(value: str) -> str:
+    """Undo what SageMaker's framework estimators do: they write each value as JSON, so text in quotes."""
+    if value == "null":
+        return ""
+    try:
+        found = orjson.loads(value) if value.startswith('"') else value
+    except orjson.JSONDecodeError:
+        return value
+    return str(found).strip()
 
 
 @dataclass(frozen=True)
