@@ -84,6 +84,37 @@ def test_a_manifest_that_cannot_be_read_is_refused(tmp_path, text, reason):
         manifest.read(tmp_path)
 
 
+@pytest.mark.parametrize("part", ["versions", "files", "hop", "golden", "plan"])
+@pytest.mark.parametrize("value", [None, [], "text", 5])
+def test_a_manifest_whose_parts_are_no_objects_is_refused(artifact, part, value):
+    """It would else be a reason that names no file, or a /metadata that cannot be shown."""
+    model, found = artifact
+    (model / "manifest.json").write_bytes(orjson.dumps({**found.as_json(), part: value}))
+
+    with pytest.raises(ArtifactError, match=r"manifest\.json cannot be read as a manifest"):
+        manifest.read(model)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda found: found["output"]["data"][0].pop(),
+        lambda found: found["output"].update(data=[5]),
+        lambda found: found.update(output="text"),
+        lambda found: found.pop("input"),
+        lambda found: found.pop("machine"),
+    ],
+)
+def test_golden_rows_that_are_none_are_refused(artifact, damage):
+    """A manifest that somebody wrote by hand is told from a model that computes otherwise."""
+    _, found = artifact
+    rows = orjson.loads(orjson.dumps(found.golden))
+    damage(rows)
+
+    with pytest.raises(ArtifactError, match="golden rows cannot be read"):
+        golden.check(rows, INPUT, predict, skew=True)
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [

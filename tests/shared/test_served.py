@@ -276,7 +276,7 @@ def transform_fn(model, body, content_type, accept):
 def test_workers_are_ready_one_by_one_and_replaced_when_they_die(
     start, pinged, marks, gone, tmp_path
 ):
-    """No ping is 503 after one was 200; a killed worker has a successor; SIGTERM ends them all."""
+    """No ping is 503 after one was 200; a killed worker has a successor, and the log both; SIGTERM ends all."""
     process, client = start(WORKERS, MODEL_SERVER_WORKERS="2")
     url = client.base_url
 
@@ -289,8 +289,11 @@ def test_workers_are_ready_one_by_one_and_replaced_when_they_die(
     third = marks("loaded", 3)[2]
     answer = httpx.post(f"{url}/invocations", content="go", headers=CSV, timeout=30)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=60)
 
+    (death,) = (line for line in map(json.loads, out.splitlines()) if "exitcode" in line)
+    assert (death["level"], death["worker"], death["exitcode"]) == ("ERROR", first, -9)
+    assert death["successor"] == third
     assert pings == {200}
     assert (second, len({first, second, third, process.pid})) == (late, 4)
     assert int(answer.text) in {second, third}

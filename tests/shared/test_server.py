@@ -94,9 +94,11 @@ async def test_routes_that_are_not_there(regressor, served, route, wanted):
     """FastAPI's own refusals have the shape too, and 405 says what is allowed."""
     _, client = served(regressor)
 
-    found = await client.request(*route)
+    found = await client.request(*route, headers={"x-request-id": "r-1"})
 
     checked(found, *wanted)
+    assert found.json()["error"]["request_id"] == found.headers["x-request-id"]
+    assert found.headers["x-request-id"] == "r-1"
     assert ("allow" in found.headers) == (wanted[0] == 405)
 
 
@@ -229,16 +231,76 @@ async def test_metadata_metrics_and_parameters(regressor, served):
     }
 
 
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({"threads": 2, "workers": 3}, (4, 25)),
+        ({"threads": 2, "workers": 3, "body_bytes": 6 << 20}, (6, 6)),
+        ({"threads": 2, "body_bytes": 1000}, (2, 1)),
+        ({"threads": 2, "body_bytes": 1 << 30}, (1, 100)),
+    ],
+)
+async def test_batch_transform_is_told_what_it_may_send(regressor, served, settings, wanted):
+    """All workers count, and the platform takes no more than 100 MB of payloads at once."""
+    _, client = served(regressor, **settings)
+
+    found = (await client.get("/execution-parameters")).json()
+
+    assert (found["MaxConcurrentTransforms"], found["MaxPayloadInMB"]) == wanted
+
+
 async def test_the_fronts_routes_are_documented(regressor, served):
-    """/openapi.json shows /ping and /invocations, with every content type, and /docs shows them."""
+    """/openapi.json shows /ping and /invocations: every content type, every refusal and its shape."""
     _, client = served(regressor)
 
-    paths = (await client.get("/openapi.json")).json()["paths"]
-    docs = await client.get("/docs")
+    found = (await client.get("/openapi.json")).json()
+    told = found["paths"]["/invocations"]["post"]
+    refusals = {status: told["responses"][status] for status in told["responses"] if status > "200"}
+    ping = found["paths"]["/ping"]["get"]["responses"]
+    (shape,) = {
+        each["content"]["application/json"]["schema"]["$ref"]
+        for each in (*refusals.values(), ping["503"])
+    }
 
-    assert set(paths["/invocations"]["post"]["requestBody"]["content"]) == set(CODECS)
-    assert "503" in paths["/ping"]["get"]["responses"]
-    assert docs.status_code == 200
+    assert found["openapi"].startswith("3.1")
+    assert set(told["requestBody"]["content"]) == set(told["responses"]["200"]["content"])
+    assert set(told["requestBody"]["content"]) == set(CODECS)
+    assert set(refusals) == {"400", "406", "413", "415", "422", "500", "503"}
+    assert "content" not in ping["200"]
+    assert set(found["paths"]["/metrics"]["get"]["responses"]["200"]["content"]) == {"text/plain"}
+    assert shape.rpartition("/")[2] in found["components"]["schemas"]
+
+
+async def test_what_is_documented_as_an_example_is_answered(regressor, featurizer, served):
+    """The examples have the stage's own columns; a stage that is loading has none."""
+    for stage in (regressor, featurizer(inline_bytes=1 << 14)):
+        _, client = served(stage)
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        told = paths["/invocations"]["post"]["requestBody"]["content"]
+        examples = {kind: each["example"] for kind, each in told.items() if "example" in each}
+
+        assert set(examples) == {"text/csv", "application/json", "application/jsonlines"}
+        for kind, example in examples.items():
+            body = example if isinstance(example, str) else orjson.dumps(example)
+            found = await client.post("/invocations", content=body, headers={"content-type": kind})
+            assert (found.status_code, kind) == (200, kind)
+
+    service, client = served(ready=False)
+    assert (await client.get("/openapi.json")).status_code == 200
+    assert service.stage is None
+
+
+async def test_the_page_says_what_there_is_without_a_network(regressor, served):
+    """Swagger UI comes from afar and takes the place of plain HTML, which is what stays without it."""
+    _, client = served(regressor)
+
+    found = await client.get("/docs")
+    plain = found.text.partition('<div id="swagger-ui">')[2].partition("</div>")[0]
+
+    assert found.headers["content-type"] == "text/html; charset=utf-8"
+    assert "POST /invocations" in plain
+    assert "0.5,0.5" in plain
+    assert (await client.get("/redoc")).status_code == 404
 
 
 @pytest.fixture

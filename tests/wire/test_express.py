@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import re
 import socket
 
@@ -222,6 +223,26 @@ def test_refusals_have_the_one_shape(server):
     assert statuses[0] == statuses[1] == 415
     assert statuses[2:] == [400, 405]
     assert all(b'"request_id"' in each for each in found)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"POST /invocations HTTP/1.1\r\nHost: stage\r\nContent-Length: many\r\n\r\n",
+        b"POST /invocations HTTP/1.1\r\nHost: stage\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_what_is_no_http_is_refused_in_the_one_shape_too(server, sent):
+    """TLS on a plain port, a length that is none, a chunk of no size: 400, and the connection ends."""
+    (found,) = complete(exchange(server, sent))
+    head, _, body = found.partition(b"\r\n\r\n")
+    error = json.loads(body)["error"]
+
+    assert STATUS.match(head)[1] == b"400"
+    assert b"connection: close" in head
+    assert (error["code"], error["rows"]) == ("malformed", [])
+    assert f"x-request-id: {error['request_id']}".encode() in head
 
 
 def test_repeated_headers_are_one_list(server):

@@ -10,15 +10,22 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import orjson
 from httptools import HttpRequestParser
 
 from stagewire.asked import Asked
+from stagewire.errors import Malformed
 from stagewire.front import Front
 from stagewire.headers import Headers
 from stagewire.keepalive import KeepAlive
+from stagewire.request import new_id
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n"
 _PONG = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+_REFUSED = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-request-id: %b\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n"
+)
 _USUAL = {b"/invocations": b"POST", b"/ping": b"GET"}
 
 
@@ -180,6 +187,18 @@ class Express(KeepAlive):
         self.transport.write(_PONG)
         self.mark_idle()
         return True
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP in the one shape, and close: nobody knows where the next request begins."""
+        app: Any = self.app
+        if not isinstance(app, Front):
+            super().send_400_response(msg)
+            return
+        request_id = new_id()
+        error = Malformed("the request is no HTTP that can be read")
+        body = orjson.dumps(error.as_json(stage=app.service.name, request_id=request_id))
+        self.transport.write(_REFUSED % (request_id.encode("ascii"), len(body)) + body)
+        self.transport.close()
 
     def _usual_way(self) -> None:
         """Begin as uvicorn would have when the headers were there."""

@@ -63,7 +63,7 @@ class Front:
         elif scope["path"] not in _METHODS:
             await (await self._web())(scope, receive, send)
         elif scope["method"] not in _METHODS[scope["path"]]:
-            await self._refuse(scope, send, _method(scope), new_id())
+            await self._refuse(scope, send, _method(scope), _id(Headers(scope["headers"])))
         elif scope["path"] == "/ping":
             await self._ping(scope, send)
         else:
@@ -105,16 +105,14 @@ class Front:
         try:
             self.service.ready()
         except StageError as error:
-            await self._refuse(scope, send, error, new_id())
+            await self._refuse(scope, send, error, _id(Headers(scope["headers"])))
         else:
             await _respond(send, 200, b"")
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         start, metrics = time.perf_counter(), self.service.metrics
         headers = Headers(scope["headers"])
-        given = headers.raw.get(b"x-request-id")
-        request_id = new_id() if given is None else checked(given.decode("latin-1"))
-        context = Context(self.model_dir, request_id, headers)
+        context = Context(self.model_dir, _id(headers), headers)
         metrics.in_flight += 1
         status = CLIENT_LEFT
         try:
@@ -210,6 +208,12 @@ class Front:
         }
         _log.debug("refused", extra={"fields": fields})
         return error.status
+
+
+def _id(headers: Headers) -> str:
+    """Return the caller's id, else a new one."""
+    given = headers.raw.get(b"x-request-id")
+    return new_id() if given is None else checked(given.decode("latin-1"))
 
 
 def _refuse_encoding(encoding: str) -> None:

@@ -11,6 +11,7 @@ import orjson
 from stagewire import media
 from stagewire.codec.cells import refuse_infinite
 from stagewire.decoding import decode
+from stagewire.errors import ArtifactError
 from stagewire.manifest import tolerate
 
 if TYPE_CHECKING:
@@ -56,23 +57,36 @@ def check(
     """Compute the golden rows and compare: to the bit on the same kind of machine, else within 1e-6.
 
     Raises:
-        ArtifactError: a value differs.
+        ArtifactError: a value differs, or they are no rows.
 
     """
-    found = predict(inputs(golden, schema))
-    names, stated = [column.name for column in found.columns], golden["output"]["columns"]
-    if names != stated or found.rows != len(golden["output"]["data"]):
-        msg = f"the golden rows give {found.rows} rows of {names}, and the manifest has {stated}"
+    try:
+        data, names, rows = inputs(golden, schema), *_outputs(golden["output"])
+        exact = golden["machine"] == platform.machine()
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"the manifest's golden rows cannot be read ({error!r}); package the model again"
+        raise ArtifactError(msg) from error
+    found = predict(data)
+    given = [column.name for column in found.columns]
+    if given != names or found.rows != len(rows):
+        msg = f"the golden rows give {found.rows} rows of {given}, and the manifest has {names}"
         tolerate(msg, skew=skew)
         return
-    exact = golden["machine"] == platform.machine()
     for position, column in enumerate(found.columns):
-        wanted = [row[position] for row in golden["output"]["data"]]
+        wanted = [row[position] for row in rows]
         for row, (value, expected) in enumerate(zip(column.tolist(), wanted, strict=True)):
             if not _agrees(value, expected, exact=exact):
                 msg = f"golden row {row}: {column.name!r} is {value!r} and was {expected!r} at packaging"
                 tolerate(msg, skew=skew)
                 return
+
+
+def _outputs(split: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    names, rows = split["columns"], split["data"]
+    if any(len(row) != len(names) for row in rows):
+        msg = f"a row has other than {len(names)} values"
+        raise ValueError(msg)
+    return names, rows
 
 
 def _agrees(value: object, expected: object, *, exact: bool) -> bool:

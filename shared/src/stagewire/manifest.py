@@ -88,15 +88,22 @@ def read(model_dir: Path) -> Manifest | None:
             stage=data["stage"],
             input=Schema.from_json(data["input"]),
             output=Schema.from_json(data["output"]),
-            versions=data["versions"],
-            files=data["files"],
-            hop=data["hop"],
-            golden=data["golden"],
-            plan=data.get("plan", {}),
+            versions=_map(data["versions"]),
+            files=_map(data["files"]),
+            hop=_map(data["hop"]),
+            golden=_map(data["golden"]),
+            plan=_map(data.get("plan", {})),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, OSError) as error:
         msg = f"{path} cannot be read as a manifest ({error!r}); package the model again"
         raise ArtifactError(msg) from error
+
+
+def _map(found: Any) -> Mapping[str, Any]:
+    if not isinstance(found, dict):
+        msg = f"{found!r:.80} is no object"
+        raise TypeError(msg)
+    return found
 
 
 def write(model_dir: Path, manifest: Manifest) -> None:

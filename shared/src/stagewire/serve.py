@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -41,29 +41,36 @@ def serve(name: str, found: Settings) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    if found.workers > 1:
-        gc.enable()  # this process only watches the workers; loading a stage would enable it
-    uvicorn.run(
-        partial(_front, name, found) if found.workers == 1 else "stagewire.serve:application",
-        factory=True,
-        host=found.host,
-        port=found.port,
-        workers=found.workers,
-        http="stagewire.express:Express",
-        loop="auto" if sys.platform == "win32" else "uvloop",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        # Longer than any peer keeps an idle connection, so that the peer is the one to close it.
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(DRAIN_SECONDS),
-        timeout_worker_healthcheck=_SILENT_SECONDS,
-    )
+    if found.workers == 1:
+        uvicorn.run(partial(_front, name, found), **_options(found))
+        return 0
+    from stagewire.workers import run
+
+    gc.enable()  # this process only watches the workers; loading a stage would enable it
+    run(uvicorn.Config("stagewire.serve:application", **_options(found)))
     return 0
+
+
+def _options(found: Settings) -> dict[str, Any]:
+    return {
+        "factory": True,
+        "host": found.host,
+        "port": found.port,
+        "workers": found.workers,
+        "http": "stagewire.express:Express",
+        "loop": "auto" if sys.platform == "win32" else "uvloop",
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "date_header": False,
+        "proxy_headers": False,
+        # Longer than any peer keeps an idle connection, so that the peer is the one to close it.
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": int(DRAIN_SECONDS),
+        "timeout_worker_healthcheck": _SILENT_SECONDS,
+    }
 
 
 def _leave(number: int, _frame: object) -> None:
