@@ -27,6 +27,7 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self._raw: bytes = scope["raw_path"]
         # Decoded when somebody asks: an SDK sends a dozen and few are looked at. By the rules of
         # ASGI the names are in lower case.
         lines: list[tuple[bytes, bytes]] = scope["headers"]
@@ -40,6 +41,11 @@ class Request:
         """Return a header's value, whatever the case of its name."""
         value = self._headers.get(name.lower().encode())
         return None if value is None else value.decode("latin-1")
+
+    @property
+    def raw(self) -> str:
+        """The path as it came: in a name that it holds, `%2F` is no end of that name."""
+        return self._raw.decode("ascii")
 
     @property
     def waits(self) -> bool:

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 from stagewire_local.asgi import GoneError, Request
@@ -87,9 +88,9 @@ class Runtime:
     ) -> tuple[int, bytes] | None:
         """Answer, or return None when the answer is written already."""
         line = f"{request.method} {request.path}"
-        found = ENDPOINT.fullmatch(request.path)
+        found = ENDPOINT.fullmatch(request.raw)
         if found and request.method == "POST":
-            name, operation = found.groups()
+            name, operation = unquote(found[1]), found[2]
             if operation == "invocations-response-stream":
                 endpoint = self._registry.serving(name)
                 await self._operations.stream(endpoint, request, headers, send=send)
