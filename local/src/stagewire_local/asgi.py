@@ -22,7 +22,12 @@ class GoneError(Exception):
 
 
 class Request:
-    """A request whose body is read only when somebody asks for it."""
+    """A request whose body is read only when somebody asks for it.
+
+    `streamed` tells whether its answer has begun, and comes piece by piece.
+    """
+
+    streamed = False
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
@@ -89,6 +94,7 @@ class Request:
 
         The body of the request must have been read.
         """
+        self.streamed = True
         await send({"type": "http.response.start", "status": 200, "headers": encoded(headers)})
         # A server drops what is sent to a caller that has left; the container should stop too.
         leaving = asyncio.ensure_future(self._receive())

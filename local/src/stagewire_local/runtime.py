@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -13,6 +14,7 @@ from stagewire_local.asgi import GoneError, Request
 from stagewire_local.errors import (
     InternalFailure,
     RuntimeFault,
+    ServiceUnavailable,
     UnknownOperationException,
     ValidationError,
 )
@@ -70,6 +72,12 @@ class Runtime:
             return
         except RuntimeFault as fault:
             answer = refusal(fault, headers)
+        except asyncio.CancelledError:
+            # The server's last word to what is on its way 30 s after it was told to stop; the loop
+            # goes on until the containers are stopped, so that there is time to say so.
+            if request.streamed:
+                raise
+            answer = refusal(ServiceUnavailable("The door is closing. Try again."), headers)
         except Exception:
             log.exception("the door failed at %s %s", request.method, request.path)
             own = InternalFailure("The door failed; its log has the reason.")
