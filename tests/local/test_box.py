@@ -41,6 +41,17 @@ def test_a_request_without_signature_below_a_route_of_the_runtime_is_its_own(box
     assert response.headers["x-amzn-errortype"] == "UnknownOperationException"
 
 
+@pytest.mark.parametrize("path", ["/invocations/", "/invocation", "/endpoints", "/a/b"])
+def test_a_row_that_is_sent_to_a_wrong_path_gets_the_doors_words(box, client, path):
+    """S3 takes nothing but forms and queries by POST, and would fail at a CSV."""
+    response = client.post(f"{box.url}{path}", content=b"1,2", headers={"Content-Type": "text/csv"})
+
+    assert response.status_code == 404
+    assert response.json()["Message"] == (
+        f"POST {path} is no operation of the SageMaker Runtime API."
+    )
+
+
 def test_an_object_that_is_public_needs_no_signature(box):
     """As a client reads it that signs nothing."""
     s3 = box.client("s3")

@@ -60,6 +60,7 @@ def test_an_unknown_endpoint_is_refused_in_the_platforms_words(chained, client, 
         (("Target-Variant", "Other"), "Variant Other not found"),
         (("Target-Model", "a.tar.gz"), "multi-model"),
         (("Inference-Component", "c"), "no inference components"),
+        (("Enable-Explanations", "`true`"), "ClarifyExplainerConfig"),
         (("Custom-Attributes", "é"), "ASCII"),
         (("Custom-Attributes", "a" * 1025), "1024"),
     ],
@@ -93,6 +94,32 @@ def test_the_variant_that_exists_may_be_named(chained, client, stub):
     )
 
     assert response.status_code == 200
+
+
+def test_a_hint_for_routing_changes_nothing(chained, client, stub):
+    """PrefixAwareId is for caches of language models; it is no reason to refuse a request."""
+    one = stub()
+    url = chained(one)
+
+    response = client.post(
+        f"{url}/endpoints/pipe/invocations",
+        content=b"x",
+        headers={"X-Amzn-SageMaker-Prefix-Aware-Id": "p"},
+    )
+
+    assert response.content == b"x>"
+    assert one.got("x-amzn-sagemaker-prefix-aware-id") is None
+
+
+@pytest.mark.parametrize("name", ["a/b", "arn:aws:sagemaker:us-east-1:123456789012:endpoint/pipe"])
+def test_a_name_with_a_slash_is_that_of_no_endpoint(chained, clients, stub, name):
+    """boto3 writes it as %2F; the caller learns that it is no name, not that it is no operation."""
+    runtime = clients(chained(stub()), "sagemaker-runtime")
+
+    with pytest.raises(runtime.exceptions.ValidationError) as caught:
+        runtime.invoke_endpoint(EndpointName=name, Body=b"x")
+
+    assert f"Endpoint {name} of account 123456789012 not found." in str(caught.value)
 
 
 def test_an_operation_that_is_not_built_is_named(chained, client, stub):

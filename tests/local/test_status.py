@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -24,10 +25,10 @@ MODULES = {"stub": "stub_stage"}
 
 
 @contextmanager
-def terminal(*words, environment):
+def terminal(*words, environment, columns=200):
     """Run a command in a terminal; yield its process and a function that reads until some text."""
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "stagewire_local", *words],
         env={**environment, "TERM": "xterm"},
@@ -53,6 +54,11 @@ def terminal(*words, environment):
         process.kill()
         process.wait()
         os.close(master)
+
+
+def plain(text):
+    """Take the colours out of what a terminal is sent."""
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
 def port(url):
@@ -123,6 +129,35 @@ def test_status_in_a_terminal_may_be_asked_once(environment, chained, stub):
 
         assert process.wait(timeout=30) == 0
     assert "pipe" not in between
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_status_in_a_usual_terminal_cuts_no_word(environment, chained, stub, columns):
+    """What containers share stands above them, once a line would be too long."""
+    one, two = stub(), stub()
+    url = chained(one, two)
+
+    words = ["status", "--once", port(url)]
+    with terminal(*words, environment=environment, columns=columns) as (process, until):
+        shown = [plain(until(words)).split() for words in ("restarts 0", "restarts 0")]
+
+        assert process.wait(timeout=30) == 0
+    first, second = ([each.url, each.url.removeprefix("http://"), "healthy"] for each in (one, two))
+    assert shown == [
+        ["pipe", "InService", "requests", "0", "errors", "0", "container-1", *first],
+        ["container-2", *second],
+    ]
+
+
+def test_status_in_a_pipe_cuts_no_word_however_long(run, stubs, stub, door):
+    """A name may have 63 characters, and an image's more."""
+    name = "p" * 63
+    urls = ",".join([stubs(stub())[0].url] * 15)
+    url = door(connected(f"{name}={urls}"))
+
+    shown = run("status", port(url))
+
+    assert [line.split()[0] for line in shown.stdout.splitlines()[1:]] == [name] * 15
 
 
 def test_status_ends_when_its_door_does(environment, door, stubs, stub):

@@ -22,11 +22,17 @@ class GoneError(Exception):
 
 
 class Request:
-    """A request whose body is read only when somebody asks for it."""
+    """A request whose body is read only when somebody asks for it.
+
+    `streamed` tells whether its answer has begun, and comes piece by piece.
+    """
+
+    streamed = False
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self._raw: bytes = scope["raw_path"]
         # Decoded when somebody asks: an SDK sends a dozen and few are looked at. By the rules of
         # ASGI the names are in lower case.
         lines: list[tuple[bytes, bytes]] = scope["headers"]
@@ -40,6 +46,11 @@ class Request:
         """Return a header's value, whatever the case of its name."""
         value = self._headers.get(name.lower().encode())
         return None if value is None else value.decode("latin-1")
+
+    @property
+    def raw(self) -> str:
+        """The path as it came: in a name that it holds, `%2F` is no end of that name."""
+        return self._raw.decode("ascii")
 
     @property
     def waits(self) -> bool:
@@ -83,6 +94,7 @@ class Request:
 
         The body of the request must have been read.
         """
+        self.streamed = True
         await send({"type": "http.response.start", "status": 200, "headers": encoded(headers)})
         # A server drops what is sent to a caller that has left; the container should stop too.
         leaving = asyncio.ensure_future(self._receive())

@@ -21,8 +21,7 @@ SCOPE = re.compile(r"/\d{8}/[^/]+/([^/]+)/aws4_request")
 SECOND = re.compile(r"^AWS |(^|&)AWSAccessKeyId=")
 OURS = "sagemaker"  # signing name of both SageMaker and SageMaker Runtime
 TARGET = b"SageMaker."
-# Where unsigned requests (curl, a browser) are the runtime's; elsewhere they are for public objects
-# and forms that upload, which sign none of what is seen here.
+# Where unsigned requests (curl, a browser) are the runtime's.
 ROUTES = re.compile(r"/(endpoints/.*|_stagewire/.*|invocations|ping)?")
 
 
@@ -52,10 +51,21 @@ class Box:
             return self._control
         service = signed(scope, headers)
         if service is None:
-            service = OURS if ROUTES.fullmatch(scope["path"]) else "s3"
+            service = "s3" if public(scope, headers) else OURS
         if service != OURS:
             return self._cloud
         return self._logs if scope["path"].startswith(PATH) else self._runtime
+
+
+def public(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Tell whether an unsigned request is for S3: public objects, and forms that upload one.
+
+    S3 has no other POST without a query, so that one to a mistyped path is the runtime's to refuse.
+    """
+    if ROUTES.fullmatch(scope["path"]):
+        return False
+    form = headers.get(b"content-type", b"").startswith(b"multipart/form-data")
+    return bool(form or scope["query_string"] or scope["method"] != "POST")
 
 
 def signed(scope: Scope, headers: dict[bytes, bytes]) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stagewire_local import archive
 from stagewire_local.driver import ContainerSpec, StartError
+from stagewire_local.fit import misfit
 from stagewire_local.fixed import parse
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def served(text: str, *, known: Collection[str]) -> Bundle:
         replace(packed(part), hostname=host)
         for part, host in zip(parts, hostnames(parts), strict=True)
     ]
+    wrong = misfit([(path, manifest(path)) for path in (each.model_data for each in specs) if path])
+    if wrong is not None:
+        raise BundleError(wrong)
     return Bundle(name=name, specs=hopping(specs, known=known), fixed=False)
 
 
@@ -130,9 +134,9 @@ def listed(path: Path) -> list[str]:
 
 
 def manifest(path: Path) -> dict[str, Any]:
-    """Read an archive's manifest. Raises BundleError."""
+    """Read an archive's manifest; empty if there is none. Raises BundleError."""
     try:
-        found: Any = json.loads(archive.text(path, "manifest.json") or b"")
+        found: Any = json.loads(archive.text(path, "manifest.json") or b"{}")
     except ValueError as error:
         message = f"{path}: manifest.json is not JSON: {error}"
         raise BundleError(message) from error

@@ -117,4 +117,5 @@ def told(headers: Mapping[str, str], *, names: Names) -> dict[str, str | None]:
 TARGETS = {
     "Target-Model": "TargetModel is only valid for a multi-model endpoint.",
     "Inference-Component": "This endpoint has no inference components.",
+    "Enable-Explanations": "EnableExplanations needs a ClarifyExplainerConfig, which no endpoint has here.",
 }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 from stagewire_local.asgi import GoneError, Request
 from stagewire_local.errors import (
     InternalFailure,
     RuntimeFault,
+    ServiceUnavailable,
     UnknownOperationException,
     ValidationError,
 )
@@ -69,6 +72,12 @@ class Runtime:
             return
         except RuntimeFault as fault:
             answer = refusal(fault, headers)
+        except asyncio.CancelledError:
+            # The server's last word to what is on its way 30 s after it was told to stop; the loop
+            # goes on until the containers are stopped, so that there is time to say so.
+            if request.streamed:
+                raise
+            answer = refusal(ServiceUnavailable("The door is closing. Try again."), headers)
         except Exception:
             log.exception("the door failed at %s %s", request.method, request.path)
             own = InternalFailure("The door failed; its log has the reason.")
@@ -87,9 +96,9 @@ class Runtime:
     ) -> tuple[int, bytes] | None:
         """Answer, or return None when the answer is written already."""
         line = f"{request.method} {request.path}"
-        found = ENDPOINT.fullmatch(request.path)
+        found = ENDPOINT.fullmatch(request.raw)
         if found and request.method == "POST":
-            name, operation = found.groups()
+            name, operation = unquote(found[1]), found[2]
             if operation == "invocations-response-stream":
                 endpoint = self._registry.serving(name)
                 await self._operations.stream(endpoint, request, headers, send=send)
