@@ -95,7 +95,7 @@ def load(body: bytes) -> pa.Table:
         for name in table.column_names:
             name.encode()
     except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError, struct.error) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0] if body else "it is empty"
         msg = f"the body is not an Arrow IPC stream: {reason}"
         raise Malformed(msg) from None
     return table

@@ -75,6 +75,7 @@ def load(body: bytes) -> Array:
         shape, fortran, dtype, start = _remembered(bytes(body[:128])) if short else _header(body)
     except Exception as error:  # noqa: BLE001 (NumPy reads the header as Python, which fails in many ways)
         reason = f"version {error} is not read here" if isinstance(error, KeyError) else f"{error}"
+        reason = reason if body else "it is empty"
         msg = f"the body is not an npy file: {reason}"
         raise Malformed(msg) from None
     if dtype.hasobject:

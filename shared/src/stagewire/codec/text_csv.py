@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from stagewire.codec.cells import numbers, quote, texts
+from stagewire.codec.cells import numbers, quote, texts, told
 from stagewire.codec.charset import UTF8, text
 from stagewire.codec.plain_csv import plain
+from stagewire.conform import shorten
 from stagewire.errors import Malformed
 from stagewire.limits import BODY_BYTES, BROKEN_ROWS
 from stagewire.parsed import Parsed, columns_of
@@ -49,7 +50,7 @@ def careful(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         names = tuple(cell.strip() for cell in rows[0])
         body_rows = _blanks(rows[1:], len(names))
         if not body_rows:
-            msg = f"the body holds a header ({', '.join(names)}) and no rows"
+            msg = f"the body holds a header ({', '.join(map(shorten, names))}) and no rows"
             raise Malformed(msg)
         columns, errors = columns_of(body_rows, (len(names),), blank="")
         return Parsed(Origin.CSV_HEADER, "text", columns, len(body_rows), names, errors)
@@ -118,7 +119,7 @@ def has_header(first: Sequence[str], stated: str | None, schema: Schema | None) 
 def write(answer: Answer) -> bytes:
     """Write an answer: with a header for callers who sent names, else a row of results a line."""
     if answer.request.origin.named:
-        return document(answer.named(), header=True)
+        return document(told(answer.named()), header=True)
     return document(answer.bare(proba=answer.request.proba), header=False)
 
 

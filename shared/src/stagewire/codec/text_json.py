@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-import orjson
-
 from stagewire.answer import INDEX
-from stagewire.codec.cells import refuse_infinite
+from stagewire.codec.cells import told
+from stagewire.codec.json_cells import dump, values
 from stagewire.codec.json_text import load
-from stagewire.errors import Malformed, NotAcceptable, TooLarge
+from stagewire.conform import shorten
+from stagewire.errors import Malformed, TooLarge
 from stagewire.limits import CELLS
 from stagewire.parsed import ABSENT, Parsed, columns_of
 from stagewire.request import Origin
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from stagewire.answer import Answer
     from stagewire.media import MediaType
     from stagewire.schema import Schema
-    from stagewire.table import Column
 
 _SHAPES = (
     "a list of objects, one object, {'columns': […], 'data': [[…]]}, {'instances': […]}, "
@@ -46,6 +44,9 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         return records(document, Origin.JSON_RECORDS)
     if not isinstance(document, dict):
         raise _shape(document)
+    if schema and document.keys() >= set(schema.names):
+        # All features are there: whatever else it holds, an `input` among it, is carried.
+        return records([document], Origin.JSON_RECORD)
     for key, origin in _WRAPPED.items():
         if key in document and not (schema and key in schema.names):
             return _wrapped(document[key], key, origin, schema)
@@ -141,7 +142,8 @@ def _kind(value: object) -> str:
 
 
 def _shape(document: object) -> Malformed:
-    keys = f" with the keys {list(document)[:8]}" if isinstance(document, dict) else ""
+    found = [shorten(key) for key in [*document][:8]] if isinstance(document, dict) else None
+    keys = "" if found is None else f" with the keys {found}"
     return Malformed(f"the body is {_kind(document)}{keys}; the forms are: {_SHAPES}")
 
 
@@ -150,26 +152,15 @@ def write(answer: Answer) -> bytes:
     origin = answer.request.origin
     nearest: Callable[[Answer], Any] = rows_of if origin.named else _predictions
     writer = _WRITERS.get(origin, nearest)
-    return dump(writer(answer))
+    return dump(writer(answer), answer)
 
 
 def rows_of(answer: Answer) -> list[dict[str, Any]]:
     """Return a named answer as objects, one a row."""
-    columns = answer.named()
+    columns = told(answer.named())
     names = [column.name for column in columns]
     lists = [values(column) for column in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
-
-
-def values(column: Column) -> list[Any]:
-    """Return a column's values as orjson writes them: float32 stays float32, which has shorter text."""
-    array = column.values
-    if not isinstance(array, np.ndarray):
-        return column.tolist()
-    if array.dtype.kind == "f":
-        refuse_infinite(column.name, array)
-        return list(array) if array.dtype == np.float32 else list(array.tolist())
-    return list(array.tolist())
 
 
 def bare(answer: Answer) -> list[Any]:
@@ -188,27 +179,12 @@ def bare(answer: Answer) -> list[Any]:
     ]
 
 
-def dump(document: object) -> bytes:
-    """Write JSON.
-
-    Raises:
-        NotAcceptable: a carried value has no JSON form.
-
-    """
-    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    try:
-        return orjson.dumps(document, option=option)
-    except TypeError as error:
-        msg = f"a column holds a value that JSON cannot carry ({error}); ask for Arrow"
-        raise NotAcceptable(msg) from None
-
-
 def _record(answer: Answer) -> Any:
     return next(iter(rows_of(answer)), None)
 
 
 def _split_out(answer: Answer) -> dict[str, Any]:
-    columns = answer.named()
+    columns = told(answer.named())
     data = [list(row) for row in zip(*(values(column) for column in columns), strict=True)]
     found: dict[str, Any] = {"columns": [column.name for column in columns], "data": data}
     for column in answer.caller:
