@@ -91,6 +91,30 @@ def test_null_in_other_forms(regressor, classifier):
     assert ask(words, b"x,2\n", "text/csv; bad-rows=null; proba=true")[0] == b",,\n"
 
 
+@pytest.mark.parametrize(
+    ("classes", "name"),
+    [
+        (("error", "ok"), "prediction_error_reason"),
+        (("error", "error_reason"), "prediction_error_reason_reason"),
+    ],
+)
+def test_reasons_make_room_for_a_class_that_is_called_error(classifier, classes, name):
+    """A probability has the name of its class, so why a row is bad has another one."""
+    body = b"length,weight\nx,2\n1,2\n"
+    found = ask(classifier(*classes), body, "text/csv; bad-rows=null", media.JSONLINES)[0]
+
+    bad, good = [orjson.loads(line) for line in found.splitlines()]
+    assert bad[name] == REASON
+    assert good == {
+        "length": "1",
+        "weight": "2",
+        "prediction": "error",
+        "prediction_error": 0.75,
+        f"prediction_{classes[1]}": 0.25,
+        name: None,
+    }
+
+
 def test_the_deployment_decides_where_the_caller_does_not(regressor):
     """The stage's own policy holds until the request states another."""
     lenient = replace(regressor, policy=Policy.NULL)
