@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -300,6 +302,20 @@ def test_an_object_with_all_features_is_a_row(key):
 
     assert (table.rows, table.request.origin) == (1, Origin.JSON_RECORD)
     assert table[key].tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "reason"),
+    [
+        ("text/csv", gzip.compress(b"red,1\n"), "as gzip does"),
+        ("application/json", gzip.compress(b"{}"), "as gzip does"),
+        (media.ARROW, b"ARROW1\0\0" + bytes(100), "file format .* write it as a stream"),
+    ],
+)
+def test_a_body_in_another_wrapping_is_recognized(kind, body, reason):
+    """What clients send by mistake is called by its name, with what to do."""
+    with pytest.raises(Malformed, match=reason):
+        read(body, kind)
 
 
 @pytest.mark.parametrize("kind", ["application/x-npy", media.ARROW])

@@ -54,18 +54,18 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell) is not None
 
 
-def shorten(value: object) -> str:
+def shorten(value: object, most: int = VALUE_CHARACTERS) -> str:
     """Write a value for an error message: text as it is, all else as JSON has it."""
-    text = value if isinstance(value, str) else _written(value)
-    return text if len(text) <= VALUE_CHARACTERS else text[: VALUE_CHARACTERS - 1] + "…"
+    text = value if isinstance(value, str) else _written(value, most)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _written(value: object) -> str:
+def _written(value: object, most: int) -> str:
     # Piece by piece, and no more than is shown: it may be as large as a body, or a thousand lists deep.
     text = ""
     for piece in _JSON.iterencode(value):
         text += piece
-        if len(text) > VALUE_CHARACTERS:
+        if len(text) > most:
             break
     return text
 

@@ -52,3 +52,6 @@ BATCH_SECONDS = 0.01
 
 # JSON bodies and CSV rows name at most this much of a bad value back to the caller.
 VALUE_CHARACTERS = 80
+
+# What a transformer says of a bad row may quote its cell, which may be as large as the body.
+REASON_CHARACTERS = 200

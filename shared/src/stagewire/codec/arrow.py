@@ -29,6 +29,7 @@ JSON = b"sw-json"
 # A stage of ours may have dropped every row; a caller sends none by mistake.
 ORIGIN = b"sw-origin"
 _PREFIX = b"sw-"
+FILE = b"ARROW1"
 _INT64 = 2**63
 # A small stream may hold many rows, compressed or of nulls: beyond so many cells, some milliseconds of
 # work, its bytes say nothing of how long it takes.
@@ -96,6 +97,8 @@ def load(body: bytes) -> pa.Table:
             name.encode()
     except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError, struct.error) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0] if body else "it is empty"
+        if body.startswith(FILE):
+            reason = "it is Arrow's file format (Feather); write it as a stream"
         msg = f"the body is not an Arrow IPC stream: {reason}"
         raise Malformed(msg) from None
     return table
