@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 
 import numpy as np
 import pytest
@@ -323,6 +324,15 @@ def test_an_empty_body_is_called_empty(kind):
     """The commonest mistake is said in plain words, whatever the parser calls it."""
     with pytest.raises(Malformed, match="it is empty"):
         read(b"", kind)
+
+
+def test_an_array_without_rows_says_what_shape_is_wanted():
+    """A bare number saved as an array is no damaged file."""
+    file = io.BytesIO()
+    np.save(file, np.array(1.5))
+
+    with pytest.raises(Malformed, match="shape \\(rows, columns\\)"):
+        read(file.getvalue(), "application/x-npy")
 
 
 def test_an_empty_line_of_json_lines_is_called_empty():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from stagewire import media
 from stagewire.errors import BadRows, RowError
 from stagewire.request import Policy
 from stagewire.schema import schema
+from stagewire.table import Column, Table
 from stagewire.testing import ask, stage_of
 
 REASON = "column 'length' 'x' is not a number"
@@ -196,6 +198,26 @@ def test_text_is_given_on_a_hop_where_it_is_asked(featurizer):
         b"3.0,1.0\n",
         "text/csv",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("numeric__size", "column 'size' '1e+30' gives the feature 'numeric__size', which is not"),
+        ("size", "column 'size' '1e+30' gives the feature 'size', which is not"),
+        ("pca0", "column 'pca0' '1e+40' is not"),
+    ],
+)
+def test_a_feature_that_overflows_is_led_back_to_its_cell(featurizer, name, error):
+    """Who sent the rows knows no `numeric__size`: column and value are theirs where that can be told."""
+
+    def grown(table, _model):
+        return Table((Column(name, table["size"] * 1e10),), table.rows)
+
+    stage = replace(featurizer(), script=stage_of(grown).script, output=schema([(name, "float64")]))
+
+    with pytest.raises(BadRows, match=re.escape(f"row 1: {error} finite as float32")):
+        ask(stage, b"red,1\nred,1e30\n")
 
 
 @pytest.mark.parametrize(

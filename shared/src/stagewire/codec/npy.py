@@ -101,10 +101,13 @@ _remembered = lru_cache(maxsize=256)(_header)
 
 
 def _view(body: bytes, start: int, shape: tuple[int, ...], dtype: Any, *, fortran: bool) -> Array:
+    if not shape:
+        msg = "the array is a single value; send one of shape (rows, columns)"
+        raise Malformed(msg)
     count = 1
     for size in shape:
         count *= size
-    if not shape or count < 0 or min(shape) < 0 or count * dtype.itemsize != len(body) - start:
+    if count < 0 or min(shape) < 0 or count * dtype.itemsize != len(body) - start:
         msg = f"the header states {dtype} of shape {shape}, but {len(body) - start} bytes follow"
         raise Malformed(msg)
     if not count:
