@@ -212,6 +212,17 @@ def test_refused_rows_are_named(tmp_path):
     assert "unknown categories" in refused.value.rows[0].reason
 
 
+def test_a_long_cell_is_refused_in_few_words(tmp_path):
+    """scikit-learn quotes what it does not know in full; as much of that comes back as can be read."""
+    fitted = OneHotEncoder(handle_unknown="error").fit(pd.DataFrame({"c": ["x", "y"]}))
+    model = model_fn(saved(tmp_path, fitted))
+
+    with pytest.raises(BadRows) as refused:
+        predict_fn(table(c=["x", "p" * 1_000_000]), model)
+
+    assert len(refused.value.rows[0].reason) == 200
+
+
 def test_the_search_for_refused_rows_ends(tmp_path):
     """At most 100 refused rows are searched for, and the message says so."""
     fitted = OneHotEncoder(handle_unknown="error").fit(pd.DataFrame({"c": ["x", "y"]}))

@@ -227,15 +227,16 @@ def test_nothing_is_proven_without_rows(tmp_path):
 def test_refused_rows_are_scikit_learns(tmp_path):
     """The plan names the rows that scikit-learn refuses, with its own words, and all of them."""
     compiled(tmp_path, refusing())
-    words = [*["x", "p", None, "it's"], *["q"] * 150]
-    table = Table((Column("a", np.zeros(154)), Column("c", objects(words))), 154)
+    words = [*["x", "p", None, "it's", "long" * 1000], *["q"] * 150]
+    table = Table((Column("a", np.zeros(155)), Column("c", objects(words))), 155)
 
     with pytest.raises(BadRows) as found:
         model_fn(str(tmp_path))(table)
     with pytest.raises(BadRows) as expected:
         unplanned(tmp_path)(table)
 
-    assert len(found.value.rows) == 152
+    assert len(found.value.rows) == 153
+    assert max(len(row.reason) for row in found.value.rows) == 200
     assert found.value.rows[:100] == expected.value.rows
 
 

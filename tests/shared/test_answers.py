@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import datetime as dt
 import io
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import orjson
@@ -235,6 +237,101 @@ def test_a_header_comes_back_without_its_outer_blanks(regressor):
     assert found == b"id,length,weight,prediction\n 7 ,1,2,2.0\n"
 
 
+@pytest.fixture(params=["alone", "over a hop"])
+def beside(request, featurizer):
+    """Make a body of a column beside features, as a caller or as a stage before sends it."""
+
+    def make(column):
+        if request.param == "alone":
+            return arrow(a=column, length=[1.5, 2.0], weight=[2.0, 3.0])
+        rows = arrow(a=column, color=["red", "blue"], size=[2.0, 3.0])
+        return ask(featurizer(hop_dtype="float32"), rows, media.ARROW)[0]
+
+    return make
+
+
+INF, NAN = float("inf"), float("nan")
+MORNING = dt.datetime(2020, 2, 29, 6, 30, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "value"),
+    [
+        (pa.array([NAN, None]), "", None),
+        (pa.array([0.1, None], pa.float32()), "0.1", 0.1),
+        (pa.array([1.5, None], pa.float16()), "1.5", 1.5),
+        (pa.array([NAN, 1.0]).dictionary_encode(), "", None),
+        (pa.array([MORNING, None], pa.timestamp("us", "UTC")), MORNING.isoformat(), ...),
+        (pa.array([MORNING, None], pa.timestamp("ns", "UTC")), MORNING.isoformat(), ...),
+        (pa.array([[MORNING], None]), f'"[""{MORNING.isoformat()}""]"', [MORNING.isoformat()]),
+        (
+            pa.array([[MORNING], None], pa.list_(pa.timestamp("ns", "UTC"))),
+            f'"[""{MORNING.isoformat()}""]"',
+            [MORNING.isoformat()],
+        ),
+        (pa.array([[NAN], None]), "[null]", [None]),
+        (pa.array([Decimal("1.50"), None]), "1.50", NotAcceptable),
+        (pa.array([INF, None]), NotAcceptable, NotAcceptable),
+        (pa.array([-INF, 1.0]).dictionary_encode(), NotAcceptable, NotAcceptable),
+        (pa.array([{"a": [INF]}, None]), NotAcceptable, NotAcceptable),
+        (pa.array([b"x", None]), NotAcceptable, NotAcceptable),
+        (pa.array([[b"x"], None]), NotAcceptable, NotAcceptable),
+        (pa.array([[Decimal("1.5")], None]), NotAcceptable, NotAcceptable),
+        (pa.array([dt.timedelta(1), None]), NotAcceptable, NotAcceptable),
+        (pa.array([pa.MonthDayNano([1, 2, 3]), None]), NotAcceptable, NotAcceptable),
+    ],
+    ids=lambda item: str(getattr(item, "type", item)),
+)
+def test_a_carried_arrow_column_is_text_or_refused(beside, regressor, column, text, value):
+    """What text has no form for is refused by the column's name; nothing becomes null, or Python's repr."""
+    body = beside(column)
+
+    def answer(accept: str) -> object:
+        try:
+            found, _ = ask(regressor, body, media.ARROW, accept)
+        except NotAcceptable as error:
+            assert "column 'a'" in error.message  # noqa: PT017 (either outcome is right)
+            return NotAcceptable
+        if accept == media.CSV:
+            return found.decode().splitlines()[1].partition(",")[0]
+        return orjson.loads(found.splitlines()[0])["a"]
+
+    assert answer(media.CSV) == text
+    assert answer(media.JSONLINES) == (text if value is ... else value)
+
+
+@pytest.mark.parametrize("accept", [media.CSV, media.JSON, media.JSONLINES, media.ARROW])
+@pytest.mark.parametrize("form", [media.ARROW, media.JSON])
+def test_an_infinite_feature_stands_in_the_reason(regressor, form, accept):
+    """A row that is bad for it harms no other: text has it in the reason, Arrow in its place too."""
+    bodies = {
+        media.ARROW: arrow(length=[INF, 2.0], WEIGHT=[2.0, 3.0]),
+        media.JSON: b'[{"length": Infinity, "WEIGHT": 2}, {"length": 2.0, "WEIGHT": 3}]',
+    }
+    answer, _ = ask(regressor, bodies[form], f"{form}; bad-rows=null", accept)
+
+    why = "column 'length' 'Infinity' is not finite as float32"
+    if accept == media.ARROW:
+        table = load(answer)
+        assert table.column("length").to_pylist() == [INF, 2.0]
+        assert table.column("prediction_error").to_pylist() == [why, None]
+    elif accept == media.CSV:
+        assert answer.decode().splitlines()[1].endswith(f",,{why}")
+        assert answer.startswith(b"length,WEIGHT,prediction,prediction_error\n,2")
+    else:
+        (first, second) = orjson.loads(b"[%b]" % answer.strip(b"[]\n").replace(b"}\n{", b"},{"))
+        assert first == {"length": None, "WEIGHT": 2, "prediction": None, "prediction_error": why}
+        assert second["length"] == 2
+
+
+def test_a_column_that_json_cannot_carry_is_named(regressor):
+    """Among many columns the reason names the one."""
+    body = arrow(length=[1.5], id=[7], price=pa.array([Decimal("1.50")]), weight=[2.0])
+
+    with pytest.raises(NotAcceptable, match="column 'price' holds what JSON cannot carry"):
+        ask(regressor, body, media.ARROW, media.JSON)
+
+
 def test_a_column_called_prediction_is_refused(regressor):
     """The answer would have two of that name."""
     with pytest.raises(SchemaMismatch, match="'prediction'"):
@@ -245,6 +342,13 @@ def test_a_column_called_as_a_class_is_refused(classifier):
     """A carried column must not hide behind a probability's name."""
     with pytest.raises(SchemaMismatch, match="prediction_no"):
         ask(classifier("no", "yes"), b"length,weight,prediction_no\n1,2,3\n")
+
+
+@pytest.mark.parametrize("accept", ["application/json;q=0", "*/*;q=0", "application/*;q=0.000"])
+def test_a_refusal_is_no_leave_to_answer_in_the_hops_format(featurizer, accept):
+    """What Accept gives no weight is not wanted; between stages too."""
+    with pytest.raises(NotAcceptable):
+        ask(featurizer(hop_dtype="float32"), b"red,2\n", accept=accept)
 
 
 def test_a_featurizer_answers_features_that_another_stage_reads(featurizer):

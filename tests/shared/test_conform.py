@@ -91,7 +91,7 @@ def test_text_stays_text(cell):
     ("cell", "reason"),
     [
         (True, NOT_A_NUMBER),
-        ("1", NOT_A_NUMBER),
+        ("1", "is text, not a number"),
         ([1], NOT_A_NUMBER),
         ({}, NOT_A_NUMBER),
         (ABSENT, "is absent"),
@@ -105,6 +105,39 @@ def test_json_that_is_no_number(cell, reason):
     _, errors = conform("json", (1, cell), NUMBER)
 
     assert [(e.row, e.reason) for e in errors] == [(1, reason)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "shown"),
+    [
+        ("text", "1e400", "1e400"),
+        ("text", "Infinity", "Infinity"),
+        ("text", " -inf ", " -inf "),
+        ("json", math.inf, "Infinity"),
+        ("json", True, "true"),
+        ("json", {"a": [None, "\u00e9"]}, '{"a": [null, "\u00e9"]}'),
+        ("numpy", math.inf, "Infinity"),
+    ],
+)
+def test_a_bad_value_is_shown_as_it_was_written(kind, cell, shown):
+    """Who searches a file for the value that an error names finds it there, and Python is not in it."""
+    cells = np.array([cell]) if kind == "numpy" else (cell,)
+
+    _, errors = conform(kind, cells, NUMBER)
+
+    assert [each.value for each in errors] == [shown]
+
+
+@pytest.mark.parametrize("deep", [10, 990])
+def test_a_value_of_lists_in_lists_is_shown_in_part(deep):
+    """However deep a value is nested, and however much it holds, its error is a short one."""
+    cell = [0] * 1_000_000
+    for _ in range(deep):
+        cell = [cell]
+
+    _, errors = conform("json", (cell,), NUMBER)
+
+    assert errors[0].value == ("[" * deep + "[0, " + "0, " * 40)[:79] + "\u2026"
 
 
 def test_json_numbers():

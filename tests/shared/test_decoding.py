@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import re
 
@@ -8,7 +9,7 @@ import pytest
 
 from stagewire import media
 from stagewire.decoding import decode, enforce
-from stagewire.errors import BadRows, Malformed, SchemaMismatch, UnsupportedMedia
+from stagewire.errors import BadRows, CallerError, Malformed, SchemaMismatch, UnsupportedMedia
 from stagewire.request import Origin
 from stagewire.schema import schema
 from stagewire.table import Role
@@ -184,6 +185,21 @@ def test_what_cannot_be_read_is_malformed(body, kind, reason):
             "application/json",
             "beyond 64 bits",
         ),
+        (
+            b'[{"size": 1, "Color": "red", "n": [{"m": [36893488147419103232]}]}]',
+            "application/json",
+            "'n' holds a number beyond 64 bits",
+        ),
+        (
+            b'[{"size": 1, "Color": "red", "n": 36893488147419103232, "m": NaN}]',
+            "application/json",
+            "'n' holds a number beyond 64 bits",
+        ),
+        (
+            b"Color,1.5\nred,1\n",
+            "text/csv",
+            "if line 1 is a row and no header, say header=absent",
+        ),
     ],
 )
 def test_columns_that_are_not_the_stages_are_422(body, kind, reason):
@@ -200,15 +216,14 @@ def test_a_header_can_be_denied():
     assert table.request.origin is Origin.CSV
 
 
-@pytest.mark.parametrize("line", [b"red", b"red,1,2,3", b""])
-def test_a_ragged_row_is_that_rows_error(line):
+@pytest.mark.parametrize(
+    ("line", "cells"), [(b"red", "1 column"), (b"red,1,2,3", "4 columns"), (b"", "0 columns")]
+)
+def test_a_ragged_row_is_that_rows_error(line, cells):
     """A row of n-1 or n+2 cells, or an empty line between rows, is named and its neighbours are read."""
     table = read(b"red,1\n" + line + b"\nblue,2\n")
 
-    cells = len(line.split(b",")) if line else 0
-    assert [str(e) for e in table.errors] == [
-        f"row 1: the row has {cells} columns where 2 or 3 are wanted"
-    ]
+    assert [str(e) for e in table.errors] == [f"row 1: the row has {cells} where 2 or 3 are wanted"]
     assert table.good()["Color"].tolist() == ["red", "blue"]
     with pytest.raises(BadRows, match="1 of 3 rows"):
         enforce(table)
@@ -322,3 +337,109 @@ def test_a_safe_id_is_kept():
         kind = media.MediaType(media.CSV, {"sw-id": given})
 
         assert decode(b"red,1\n", kind, SCHEMA).request.id == given
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e999", "1" + "0" * 400, "Infinity"])
+@pytest.mark.parametrize("kind", ["application/json", "application/jsonlines"])
+def test_an_infinite_json_number_is_its_rows_error(kind, number):
+    """As in CSV, one row that no float can hold leaves the others of the batch as they are."""
+    rows = [f'{{"Color": "red", "size": {size}}}' for size in ("1", number)]
+    body = "\n".join(rows) if kind.endswith("lines") else f"[{','.join(rows)}]"
+
+    table = read(body, kind)
+
+    assert [(e.row, e.column, e.reason) for e in table.errors] == [
+        (1, "size", "is not finite as float32")
+    ]
+    assert table["size"].tolist()[0] == 1
+
+
+@pytest.mark.parametrize("more", ["", ', "x": NaN'])
+def test_an_integer_beyond_64_bits_is_a_float_whatever_stands_beside_it(more):
+    """A NaN anywhere in a body sends it to another parser, which must read the same numbers."""
+    table = read(f'[{{"Color": "red", "size": 18446744073709551617{more}}}]', "application/json")
+
+    assert table["size"].tolist() == [2.0**64]
+    assert not table.errors
+
+
+def test_names_that_stand_many_times_are_found_at_once():
+    """A header of a hundred thousand equal names is refused without counting each of them anew."""
+    names = ",".join(["Color", "size", *["x", "y"] * 50_000])
+
+    with pytest.raises(SchemaMismatch, match=r"twice: \['x', 'y'\]$"):
+        read(f"{names}\n{names}\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("Color," + "x" * 1_000_000 + "\nred,1\n", "text/csv"),
+        ("Color," + "x" * 1_000_000 + "\n", "text/csv"),
+        ("size,color" + f",{'x' * 1_000_000}" * 2 + "\n1,red,1,1\n", "text/csv"),
+        (f'{{"{"x" * 1_000_000}": 1}}', "application/json"),
+        (f'[{{"{"x" * 1_000_000}": 1}}]', "application/json"),
+    ],
+)
+def test_a_long_name_does_not_come_back(body, kind):
+    """An error shows as much of a name as of a value, so that what to do stands near it."""
+    with pytest.raises(CallerError) as refused:
+        read(body, kind)
+
+    assert len(refused.value.message) < 500
+
+
+def test_a_long_header_does_not_come_back():
+    """Whatever a message quotes, it has a length that a log can take."""
+    with pytest.raises(UnsupportedMedia) as refused:
+        media.parse("x" * 1_000_000)
+
+    assert len(refused.value.message) == 16 * 1024
+
+
+@pytest.mark.parametrize("key", ["input", "inputs", "instances"])
+def test_an_object_with_all_features_is_a_row(key):
+    """A column that is called as a form is called is carried when the features stand beside it."""
+    table = read(f'{{"Color": "red", "size": 1, "{key}": 5}}', "application/json")
+
+    assert (table.rows, table.request.origin) == (1, Origin.JSON_RECORD)
+    assert table[key].tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "reason"),
+    [
+        ("text/csv", gzip.compress(b"red,1\n"), "as gzip does"),
+        ("application/json", gzip.compress(b"{}"), "as gzip does"),
+        (media.ARROW, b"ARROW1\0\0" + bytes(100), "file format .* write it as a stream"),
+    ],
+)
+def test_a_body_in_another_wrapping_is_recognized(kind, body, reason):
+    """What clients send by mistake is called by its name, with what to do."""
+    with pytest.raises(Malformed, match=reason):
+        read(body, kind)
+
+
+@pytest.mark.parametrize("kind", ["application/x-npy", media.ARROW])
+def test_an_empty_body_is_called_empty(kind):
+    """The commonest mistake is said in plain words, whatever the parser calls it."""
+    with pytest.raises(Malformed, match="it is empty"):
+        read(b"", kind)
+
+
+def test_an_array_without_rows_says_what_shape_is_wanted():
+    """A bare number saved as an array is no damaged file."""
+    file = io.BytesIO()
+    np.save(file, np.array(1.5))
+
+    with pytest.raises(Malformed, match="shape \\(rows, columns\\)"):
+        read(file.getvalue(), "application/x-npy")
+
+
+def test_an_empty_line_of_json_lines_is_called_empty():
+    """The row says what is wrong with it as its caller would."""
+    table = read(
+        '{"Color": "red", "size": 1}\n\n{"Color": "red", "size": 1}\n', "application/jsonlines"
+    )
+
+    assert [str(error) for error in table.errors] == ["row 1: the line is empty"]

@@ -104,6 +104,11 @@ def test_rendered_parameters_are_read_back(parameters):
         ("image/png", None),
         ("text/csv;q=0", None),
         ("image/png, application/x-npy;q=0.001", media.NPY),
+        ("*", media.CSV),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", media.CSV),
+        ("text/csv;q=.2, application/json;q=0.25", media.JSON),
+        ("text/csv;q=0.33333, application/json;q=.3", media.CSV),
+        ("* , text/csv;q=0", media.JSON),
     ],
 )
 def test_accept_is_negotiated(header, chosen):
@@ -128,7 +133,17 @@ def test_what_is_wanted_most_comes_first(header, names):
 
 
 @pytest.mark.parametrize(
-    "header", ["json", "text/csv;q=2", "text/csv;q=-1", "text/csv;q=x", "text/csv json"]
+    "header",
+    [
+        "json",
+        "text/csv;q=2",
+        "text/csv;q=-1",
+        "text/csv;q=x",
+        "text/csv json",
+        "*json",
+        "text/csv;q=.",
+        "text/csv;q=",
+    ],
 )
 def test_what_is_no_accept_header_is_400(header):
     """An Accept that cannot be read is the caller's mistake."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from stagewire.codec.arrow import load
 from stagewire.errors import BadRows, RowError
 from stagewire.request import Policy
 from stagewire.schema import schema
+from stagewire.table import Column, Table
 from stagewire.testing import ask, stage_of
 
 REASON = "column 'length' 'x' is not a number"
@@ -110,6 +112,30 @@ def test_null_in_other_forms(regressor, classifier):
     assert ask(words, b"x,2\n", "text/csv; bad-rows=null; proba=true")[0] == b",,\n"
 
 
+@pytest.mark.parametrize(
+    ("classes", "name"),
+    [
+        (("error", "ok"), "prediction_error_reason"),
+        (("error", "error_reason"), "prediction_error_reason_reason"),
+    ],
+)
+def test_reasons_make_room_for_a_class_that_is_called_error(classifier, classes, name):
+    """A probability has the name of its class, so why a row is bad has another one."""
+    body = b"length,weight\nx,2\n1,2\n"
+    found = ask(classifier(*classes), body, "text/csv; bad-rows=null", media.JSONLINES)[0]
+
+    bad, good = [orjson.loads(line) for line in found.splitlines()]
+    assert bad[name] == REASON
+    assert good == {
+        "length": "1",
+        "weight": "2",
+        "prediction": "error",
+        "prediction_error": 0.75,
+        f"prediction_{classes[1]}": 0.25,
+        name: None,
+    }
+
+
 def test_the_deployment_decides_where_the_caller_does_not(regressor):
     """The stage's own policy holds until the request states another."""
     lenient = replace(regressor, policy=Policy.NULL)
@@ -207,6 +233,26 @@ def test_text_is_given_on_a_hop_where_it_is_asked(featurizer):
         b"3.0,1.0\n",
         "text/csv",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("numeric__size", "column 'size' '1e+30' gives the feature 'numeric__size', which is not"),
+        ("size", "column 'size' '1e+30' gives the feature 'size', which is not"),
+        ("pca0", "column 'pca0' '1e+40' is not"),
+    ],
+)
+def test_a_feature_that_overflows_is_led_back_to_its_cell(featurizer, name, error):
+    """Who sent the rows knows no `numeric__size`: column and value are theirs where that can be told."""
+
+    def grown(table, _model):
+        return Table((Column(name, table["size"] * 1e10),), table.rows)
+
+    stage = replace(featurizer(), script=stage_of(grown).script, output=schema([(name, "float64")]))
+
+    with pytest.raises(BadRows, match=re.escape(f"row 1: {error} finite as float32")):
+        ask(stage, b"red,1\nred,1e30\n")
 
 
 @pytest.mark.parametrize(

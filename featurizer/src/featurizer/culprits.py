@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stagewire.conform import shorten
 from stagewire.errors import LISTED_ROWS, RowError
+from stagewire.limits import REASON_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,5 +39,5 @@ def _refusal(attempt: Callable[[int, int], object], start: int, stop: int) -> st
         attempt(start, stop)
     except ValueError as error:
         # The first line is the reason; scikit-learn's hints to programmers follow it.
-        return f"is refused: {str(error).partition(chr(10))[0]}"
+        return shorten(f"is refused: {str(error).partition(chr(10))[0]}", REASON_CHARACTERS)
     return None

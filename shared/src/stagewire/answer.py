@@ -12,6 +12,8 @@ from stagewire.request import Origin, Policy
 from stagewire.table import Column, Role, objects
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stagewire.request import Request
     from stagewire.schema import Schema
     from stagewire.table import Array, Table
@@ -81,8 +83,16 @@ def assemble(data: Table, results: Table, output: Schema | None) -> Answer:
     elif data.errors:
         columns = tuple(Column(c.name, scatter(c, data.valid), c.role) for c in columns)
     if request.policy is Policy.NULL and not featurized:
-        columns = (*columns, Column(ERRORS, reasons(data), Role.ERROR))
+        columns = (*columns, Column(_unused(columns), reasons(data), Role.ERROR))
     return Answer(request, rows, caller, columns, output.classes if output else ())
+
+
+def _unused(columns: Sequence[Column]) -> str:
+    """Name the column of reasons: a class may be called "error", whose probability has that name."""
+    name, taken = ERRORS, {column.name for column in columns}
+    while name in taken:
+        name += "_reason"
+    return name
 
 
 def scatter(column: Column, valid: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,7 @@ def read_csv(path: Path, names: Sequence[str] | None = None) -> Channel:
 
 
 def _check_header(path: Path, header: tuple[str, ...], *, stated: bool) -> None:
-    doubled = sorted({name for name in header if header.count(name) > 1})
+    doubled = sorted(name for name, times in Counter(header).items() if times > 1)
     numbers = [name for name in header if is_number(name)]
     if numbers and not stated:
         msg = f"{path}: the first line {','.join(header)!r} holds the number {numbers[0]!r}, so it is no header; name the columns in the hyperparameter 'columns'"

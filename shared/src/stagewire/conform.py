@@ -6,6 +6,7 @@ the schema states.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*", re.ASCII)
 _NAN = re.compile(r"[ \t]*[+-]?nan[ \t]*", re.IGNORECASE | re.ASCII)
+_JSON = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 NOT_FINITE = "is not finite as float32"
 _NOT_A_NUMBER = "is not a number"
@@ -44,7 +46,7 @@ def conform(kind: Kind, cells: Any, field: Field) -> Found:
 
     """
     values, errors = _KINDS[kind](cells, field)
-    return _finite(values, errors, field) if field.numeric else (values, errors)
+    return _finite(values, errors, field, cells) if field.numeric else (values, errors)
 
 
 def is_number(cell: str) -> bool:
@@ -57,10 +59,20 @@ def counts(cell: str) -> bool:
     return _number_of_text(cell) != _NOT_A_NUMBER
 
 
-def shorten(value: object) -> str:
-    """Write a value for an error message."""
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= VALUE_CHARACTERS else text[: VALUE_CHARACTERS - 1] + "…"
+def shorten(value: object, most: int = VALUE_CHARACTERS) -> str:
+    """Write a value for an error message: text as it is, all else as JSON has it."""
+    text = value if isinstance(value, str) else _written(value, most)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _written(value: object, most: int) -> str:
+    # Piece by piece, and no more than is shown: it may be as large as a body, or a thousand lists deep.
+    text = ""
+    for piece in _JSON.iterencode(value):
+        text += piece
+        if len(text) > most:
+            break
+    return text
 
 
 def error(row: int, field: Field, value: object, reason: str) -> RowError:
@@ -68,13 +80,15 @@ def error(row: int, field: Field, value: object, reason: str) -> RowError:
     return RowError(row, field.name, None if value is None else shorten(value), reason)
 
 
-def _finite(values: Array, errors: list[RowError], field: Field) -> Found:
+def _finite(values: Array, errors: list[RowError], field: Field, cells: Any) -> Found:
     with np.errstate(over="ignore"):
         cast = values.astype(field.dtype, copy=False)
     infinite = np.isinf(cast)
     if infinite.any():
+        # Cells as the caller wrote them, who will not find an `inf` where 1e400 stands.
+        shown = cells if isinstance(cells, list | tuple) else values.tolist()
         rows = np.flatnonzero(infinite).tolist()
-        errors += [error(row, field, float(values[row]), NOT_FINITE) for row in rows]
+        errors += [error(row, field, shown[row], NOT_FINITE) for row in rows]
         cast = np.where(infinite, np.nan, cast).astype(field.dtype)
     return cast, errors
 
@@ -120,7 +134,9 @@ def _number_of_json(cell: object) -> float | str:
     if cell is None:
         return math.nan
     if isinstance(cell, bool) or not isinstance(cell, int | float):
-        return "is absent" if cell is ABSENT else _NOT_A_NUMBER
+        # Quoted digits look like a number in a message.
+        reason = "is text, not a number" if isinstance(cell, str) else _NOT_A_NUMBER
+        return "is absent" if cell is ABSENT else reason
     if isinstance(cell, float):
         return cell
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from stagewire.answer import INDEX
 from stagewire.codec import codec
-from stagewire.conform import conform, is_number
+from stagewire.codec.cells import leaves
+from stagewire.conform import conform, is_number, shorten
 from stagewire.errors import LISTED_ROWS, BadRows, RowError, SchemaMismatch
 from stagewire.parsed import ABSENT
 from stagewire.request import Origin, Policy, from_parameters
@@ -144,20 +146,23 @@ def _places(parsed: Parsed, schema: Schema) -> list[int]:
         return passed
     missing = [name for i, name in enumerate(schema.names) if i not in found]
     if missing:
-        more = f" and {len(names) - LISTED_NAMES} more" if len(names) > LISTED_NAMES else ""
-        msg = f"the input lacks the columns {missing}; it has {list(names[:LISTED_NAMES])}{more}"
+        msg = f"the input lacks the columns {_listed(missing)}; it has {_listed(names)}"
+        if parsed.origin is Origin.CSV_HEADER:
+            msg += "; if line 1 is a row and no header, say header=absent"
         raise SchemaMismatch(msg)
     return [found[i] for i in range(len(schema.fields))]
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Write names for an error message: at most a hundred, none of them long."""
+    more = f" and {len(names) - LISTED_NAMES} more" if len(names) > LISTED_NAMES else ""
+    return f"{[shorten(name) for name in names[:LISTED_NAMES]]}{more}"
+
+
 def _refuse_names(names: Sequence[str], *, passed: bool) -> None:
-    doubled = (
-        sorted({name for name in names if names.count(name) > 1})
-        if len(set(names)) < len(names)
-        else []
-    )
-    if doubled:
-        msg = f"the input has these columns twice: {doubled}"
+    if len(set(names)) < len(names):
+        doubled = sorted(name for name, times in Counter(names).items() if times > 1)
+        msg = f"the input has these columns twice: {_listed(doubled)}"
         raise SchemaMismatch(msg)
     if RESERVED in names and not passed:
         msg = f"the input has a column named {RESERVED!r}, which the answer adds; rename it"
@@ -170,13 +175,20 @@ def _carried(name: str, cells: Any, parsed: Parsed, role: Role) -> Values:
     if parsed.kind != "json":
         return cells
     # A feature's cell is only repeated: what float64 makes of it is what the model was given.
-    rounded = (type(cell) is float and abs(cell) >= _ROUNDED for cell in cells)
-    if role is Role.CARRIED and any(rounded):
+    if role is Role.CARRIED and any(map(_rounded, cells)):
         msg = f"column {name!r} holds a number beyond 64 bits, which JSON cannot carry exactly; send it as text"
         raise SchemaMismatch(msg)
     # A key that a row lacks is null in the answer: every row has every column there.
     # NaN, which Python's writer makes, is missing as null is.
     return objects(None if cell is ABSENT or cell != cell else cell for cell in cells)  # noqa: PLR0124 (nan)
+
+
+def _rounded(cell: Any) -> bool:
+    """Tell a number that JSON readers have rounded, or a list or object with one in it."""
+    if isinstance(cell, float):
+        return abs(cell) >= _ROUNDED
+    inner = leaves(cell) if isinstance(cell, list | dict) else ()
+    return any(isinstance(leaf, float) and abs(leaf) >= _ROUNDED for leaf in inner)
 
 
 def _passed_errors(parsed: Parsed) -> list[RowError]:

@@ -52,7 +52,8 @@ def wanted(
 
     """
     stated = accept or "*/*"
-    leads = media.accept(stated)[0].media.name
+    first = media.accept(stated)[0]
+    leads = first.media.name if first.q else None  # with q=0 it is a refusal
     is_open = leads in hop.OPEN if hops else leads == "*/*"
     if is_open and default:
         return default

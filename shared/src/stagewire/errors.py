@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 # 25 MiB body would be larger than the body, and SageMaker cuts it anyway.
 LISTED_ROWS = 100
 
+# A message may quote what came, a header of any length among it; a hundred names of columns fit.
+MESSAGE_CHARACTERS = 16 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class RowError:
@@ -67,6 +70,8 @@ class StageError(Exception):
 
     def __init__(self, message: str, *, rows: Sequence[RowError] = ()) -> None:
         """Keep the message for the caller and the rows at fault, all of them."""
+        if len(message) > MESSAGE_CHARACTERS:
+            message = message[: MESSAGE_CHARACTERS - 1] + "…"
         super().__init__(message)
         self.message = message
         self.rows = tuple(rows)

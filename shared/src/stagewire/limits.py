@@ -55,3 +55,6 @@ BATCH_SECONDS = 0.01
 
 # An error quotes at most this much of a bad value.
 VALUE_CHARACTERS = 80
+
+# What a transformer says of a bad row may quote its cell, which may be as large as the body.
+REASON_CHARACTERS = 200

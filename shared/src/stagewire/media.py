@@ -25,6 +25,9 @@ ARROW = "application/vnd.apache.arrow.stream"
 # RFC 9110 §5.6.2 and §5.6.6: tokens, and parameters whose values may be quoted.
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
+# Java's HttpURLConnection ends its Accept with `*; q=.2, */*; q=.2`, unless it is told otherwise.
+_STAR = re.compile(r"\*\s*(?=[;,]|$)")
+_QUALITY = re.compile(r"0?(\.\d*)?|1(\.0*)?", re.ASCII)
 _PARAMETER = re.compile(rf'\s*;\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))?)?\s*')
 # The request's id, the one part of a hop's Content-Type that differs between requests; it is taken
 # out before the rest is looked up.
@@ -88,15 +91,18 @@ def _parse(header: str, start: int) -> tuple[MediaType | None, int]:
     found = _TYPE.match(header, start)
     if not found:
         return None, start
+    return _parameters(f"{found[1]}/{found[2]}".lower(), header, found.end())
+
+
+def _parameters(media: str, header: str, end: int) -> tuple[MediaType, int]:
     parameters: dict[str, str] = {}
-    end = found.end()
     while parameter := _PARAMETER.match(header, end):
         name, quoted, token = parameter.groups()
         if name:
             value = _ESCAPE.sub(r"\1", quoted) if quoted is not None else token or ""
             parameters.setdefault(name.lower(), value)
         end = parameter.end()
-    return MediaType(f"{found[1]}/{found[2]}".lower(), parameters), end
+    return MediaType(media, parameters), end
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +137,13 @@ def accept(header: str) -> tuple[Range, ...]:
 
     """
     ranges: list[Range] = []
-    position = 0
-    while position < len(header.rstrip(", \t")):
+    position, stop = 0, len(header.rstrip(", \t"))
+    while position < stop:
         if header[position] in ", \t":  # RFC 9110 §5.6.1.2: empty members are passed over
             position += 1
             continue
-        media, end = _parse(header, position)
-        rest = header[end:].lstrip()
-        if media is None or (rest and not rest.startswith(",")):
+        media, end = _range(header, position)
+        if media is None or (end < stop and header[end] != ","):
             msg = f"the Accept header {header!r} cannot be read at character {end + 1}"
             raise Malformed(msg)
         ranges.append(Range(media, _quality(header, media.parameters.get("q", "1"))))
@@ -147,8 +152,13 @@ def accept(header: str) -> tuple[Range, ...]:
     return tuple(ranges) or (ANY,)
 
 
+def _range(header: str, start: int) -> tuple[MediaType | None, int]:
+    star = _STAR.match(header, start)
+    return _parse(header, start) if star is None else _parameters("*/*", header, star.end())
+
+
 def _quality(header: str, text: str) -> float:
-    if not re.fullmatch(r"0(\.\d{0,3})?|1(\.0{0,3})?", text):
+    if not text.strip(".") or not _QUALITY.fullmatch(text):
         msg = f"the Accept header {header!r} has q={text!r}, not a number from 0 to 1"
         raise Malformed(msg)
     return float(text)

@@ -63,11 +63,9 @@ def columns_of(
             kept.append(row)
         else:
             wanted = " or ".join(str(w) for w in sorted(allowed))
-            errors.append(
-                RowError(
-                    number, None, None, f"the row has {len(row)} {unit} where {wanted} are wanted"
-                )
-            )
+            has = f"{len(row)} {unit if len(row) != 1 else unit[:-1]}"
+            reason = f"the row has {has} where {wanted} are wanted"
+            errors.append(RowError(number, None, None, reason))
             kept.append([blank] * width)
             refuse_broken(errors)
     cut = [row[:width] for row in kept] if len(allowed) > 1 else kept

@@ -77,7 +77,8 @@ def empty(output: Schema | None) -> Table:
 def unfit(data: Table, found: Table) -> list[RowError]:
     """Find the rows whose features are not finite as float32, which XGBoost would answer silently.
 
-    The caller's own cell is named where it is beyond float32 itself, else the feature.
+    The caller's own cell is named where it is beyond float32 itself or the feature has its name,
+    else the feature.
     """
     errors: list[RowError] = []
     if (
@@ -114,5 +115,10 @@ def _unfit(data: Table, row: int, feature: Column) -> RowError:
         values = column.numpy()
         if values.dtype.kind == "f" and abs(values[row]) > limit:
             return RowError(row, column.name, shorten(repr(float(values[row]))), NOT_FINITE)
+    # A ColumnTransformer puts its own names before the columns': `numeric__length`.
+    for column in data.of(Role.FEATURE):
+        if f"__{feature.name}".endswith(f"__{column.name}"):
+            reason = f"gives the feature {feature.name!r}, which {NOT_FINITE}"
+            return RowError(row, column.name, shorten(column.tolist()[row]), reason)
     value = repr(float(feature.numpy()[row]))
     return RowError(row, feature.name, value, NOT_FINITE)

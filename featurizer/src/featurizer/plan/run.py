@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from featurizer.plan.operations import apply
+from stagewire.conform import shorten
 from stagewire.errors import BadRows, RowError
+from stagewire.limits import REASON_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,7 +153,7 @@ def _refuse(
         if row not in errors or order < errors[row][0]:
             value = repr(values[row]) if shown is None else shown
             reason = f"Found unknown categories [{value}] in column {column} during transform"
-            errors[row] = order, f"is refused: {reason}"
+            errors[row] = order, shorten(f"is refused: {reason}", REASON_CHARACTERS)
 
 
 def _bad(errors: Mapping[int, tuple[int, str]]) -> BadRows:

@@ -29,7 +29,9 @@ JSON = b"sw-json"
 # Marks a stream of ours, which may rightly hold no rows: a stage may have dropped every one.
 ORIGIN = b"sw-origin"
 _PREFIX = b"sw-"
+FILE = b"ARROW1"
 _INT64 = 2**63
+_EXACT = 2**53
 # A small stream may hold many rows, compressed or of nulls, so its size does not bound the work. More
 # cells than this take some milliseconds and leave the event loop.
 CELLS_AT_ONCE = 1 << 14
@@ -95,7 +97,9 @@ def load(body: bytes) -> pa.Table:
         for name in table.column_names:
             name.encode()
     except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError, struct.error) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0] if body else "it is empty"
+        if body.startswith(FILE):
+            reason = "it is Arrow's file format (Feather); write it as a stream"
         msg = f"the body is not an Arrow IPC stream: {reason}"
         raise Malformed(msg) from None
     return table
@@ -142,7 +146,7 @@ def dump(columns: Sequence[Column], parameters: Mapping[str, str] | None = None)
     fields: list[pa.Field] = []
     arrays: list[Any] = []
     for column in columns:
-        array, metadata = _array(column)
+        array, metadata = _array(column, hop=parameters is not None)
         if parameters is not None:
             metadata = {**metadata, ROLE: str(column.role).encode()}
         arrays.append(array)
@@ -155,7 +159,7 @@ def dump(columns: Sequence[Column], parameters: Mapping[str, str] | None = None)
     return bytes(sink.getvalue())
 
 
-def _array(column: Column) -> tuple[Any, dict[bytes, bytes]]:
+def _array(column: Column, *, hop: bool) -> tuple[Any, dict[bytes, bytes]]:
     import pyarrow as pa
 
     values = column.values
@@ -164,7 +168,7 @@ def _array(column: Column) -> tuple[Any, dict[bytes, bytes]]:
     if values.dtype.kind != "O":
         # A prediction that does not exist is null; a feature's NaN is its value.
         return pa.array(values, from_pandas=column.role is Role.PREDICTION), {}
-    kind = _kind(values.tolist())
+    kind = _kind(values.tolist(), hop=hop)
     return (
         _as_json(column.name, values.tolist())
         if kind is None
@@ -172,17 +176,24 @@ def _array(column: Column) -> tuple[Any, dict[bytes, bytes]]:
     )
 
 
-def _kind(values: Sequence[Any]) -> pa.DataType | None:
+def _kind(values: Sequence[Any], *, hop: bool) -> pa.DataType | None:
     """Find the one Arrow type of JSON's values, or None when there is none that keeps them all."""
     import pyarrow as pa
 
     kinds = {type(value) for value in values if value is not None}
+    # To the caller 1 and 2.5 are numbers; the next stage may still have to write the one as `1`.
+    if kinds == {int, float} and not hop and all(map(_exact, values)):
+        return pa.float64()
     if len(kinds) > 1 or not kinds <= {str, bool, int, float}:
         return None
     if kinds == {int} and any(value is not None and abs(value) >= _INT64 for value in values):
         return None
     types = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
     return types[kinds.pop()] if kinds else pa.string()
+
+
+def _exact(value: object) -> bool:
+    return not isinstance(value, int) or abs(value) <= _EXACT
 
 
 def _as_json(name: str, values: Sequence[Any]) -> tuple[Any, dict[bytes, bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import date, time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from stagewire.errors import NotAcceptable
 from stagewire.table import Role, objects
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stagewire.table import Array, Column
 
 _QUOTED = re.compile('[",\r\n\ufeff]')  # a byte-order mark would be lost at the start of a body
@@ -37,11 +40,19 @@ def values(column: Column) -> Array:
     found = column.values
     if not isinstance(found, np.ndarray):
         found = _of_arrow(column.name, found)
-    if found.dtype.kind == "f" and column.role is Role.INPUT:
-        # Of the caller's own features only a bad row's is infinite, and the row's error says so.
-        return np.where(np.isinf(found), np.nan, found).astype(found.dtype, copy=False)
-    if found.dtype.kind == "O" and column.role is not Role.INPUT:
+    if column.role is Role.INPUT:
+        return _finite(found)
+    if found.dtype.kind == "O":
         _refuse_inner(column.name, found.tolist())
+    return found
+
+
+def _finite(found: Array) -> Array:
+    """Make infinities missing: of a caller's own features only a bad row's are, whose error says so."""
+    if found.dtype.kind == "f":
+        return np.where(np.isinf(found), np.nan, found).astype(found.dtype, copy=False)
+    if found.dtype.kind == "O":
+        return objects(None if _infinite(cell) else cell for cell in found.tolist())
     return found
 
 
@@ -68,16 +79,21 @@ def _of_arrow(name: str, found: Any) -> Array:
 
 def _refuse_inner(name: str, found: list[Any]) -> None:
     """Refuse infinite numbers, also within lists and objects: orjson would write null."""
-    if not {float, list, dict, tuple} & set(map(type, found)):
-        return
-    while found:
-        inner: list[Any] = []
-        for each in found:
-            if isinstance(each, float) and math.isinf(each):
-                raise _infinite(name)
-            if isinstance(each, list | tuple | dict):
-                inner += each.values() if isinstance(each, dict) else each
-        found = inner
+    if {float, list, dict, tuple} & set(map(type, found)) and any(map(_infinite, leaves(found))):
+        raise _refused(name)
+
+
+def leaves(value: object) -> Iterator[Any]:
+    """Yield what stands in lists and objects, however deep."""
+    left = [value]
+    while left:
+        inner = left.pop()
+        if isinstance(inner, dict):
+            left += inner.values()
+        elif isinstance(inner, list | tuple):
+            left += inner
+        else:
+            yield inner
 
 
 def quote(text: str) -> str:
@@ -112,18 +128,27 @@ def _text(name: str, value: object) -> str:
         return ""
     if isinstance(value, date | time):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
     try:
-        return quote(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode())
-    except TypeError:
-        # str() would show what is in them as Python's source.
-        if isinstance(value, bytes | list | tuple | dict):
-            msg = f"column {name!r} holds {type(value).__name__}, which text cannot carry; ask for Arrow"
-            raise NotAcceptable(msg) from None
-        return quote(str(value))
+        return quote(dumps(value).decode())
+    except TypeError as error:
+        msg = f"column {name!r} holds what text cannot carry ({error}); ask for Arrow"
+        raise NotAcceptable(msg) from None
 
 
-def moment(value: object) -> str:
-    """Write the moments that orjson does not know as it writes the others: pandas' have nanoseconds."""
+def dumps(value: object) -> bytes:
+    """Write a value as JSON, dates and times as ISO 8601 has them.
+
+    Raises:
+        TypeError: it has no JSON form.
+
+    """
+    return orjson.dumps(value, _iso, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+
+def _iso(value: object) -> str:
+    # orjson knows the standard library's own; Arrow's nanoseconds come as a subclass.
     if isinstance(value, date | time):
         return value.isoformat()
     raise TypeError
@@ -137,10 +162,14 @@ def refuse_infinite(name: str, values: Array) -> None:
 
     """
     if values.dtype.kind == "f" and np.isinf(values).any():
-        raise _infinite(name)
+        raise _refused(name)
 
 
-def _infinite(name: str) -> NotAcceptable:
+def _infinite(cell: object) -> bool:
+    return isinstance(cell, float) and math.isinf(cell)
+
+
+def _refused(name: str) -> NotAcceptable:
     return NotAcceptable(
         f"column {name!r} holds an infinite value, which this format cannot carry; ask for Arrow"
     )

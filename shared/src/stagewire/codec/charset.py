@@ -26,6 +26,10 @@ CHARSETS = {
 UTF8 = frozenset({"utf-8", "utf8"})
 
 
+# RFC 1952 §2.3.1; a client may compress what it sends and not say so, or somebody between drops that.
+GZIP = b"\x1f\x8b"
+
+
 def text(body: bytes, media: MediaType) -> str:
     """Decode a body, without its byte-order mark.
 
@@ -42,7 +46,8 @@ def text(body: bytes, media: MediaType) -> str:
         decoded = body.decode(codec)
     except UnicodeDecodeError as error:
         byte = f"byte {error.object[error.start]:#04x} at offset {error.start}"
-        msg = f"the body is not {media.charset}: {byte} ({error.reason})"
+        hint = "; it begins as gzip does: send it as it was" if body[:2] == GZIP else ""
+        msg = f"the body is not {media.charset}: {byte} ({error.reason}){hint}"
         raise Malformed(msg) from None
     if not decoded.strip():
         msg = "the body is empty"

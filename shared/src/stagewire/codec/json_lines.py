@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stagewire.codec.charset import text
+from stagewire.codec.json_cells import dump
 from stagewire.codec.json_text import loads
-from stagewire.codec.text_json import bare, dump, records, rows_of
+from stagewire.codec.text_json import bare, records, rows_of
 from stagewire.errors import Malformed, RowError
 from stagewire.parsed import Parsed, refuse_broken
 from stagewire.request import Origin
@@ -44,6 +45,8 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
 
 
 def _row(line: str) -> tuple[dict[str, Any], str | None]:
+    if not line or line.isspace():
+        return {}, "the line is empty"
     try:
         row = loads(line)
     except Malformed as error:
@@ -56,4 +59,4 @@ def _row(line: str) -> tuple[dict[str, Any], str | None]:
 def write(answer: Answer) -> bytes:
     """Write a line a row: objects for callers who sent names, else bare results."""
     rows = rows_of(answer) if answer.request.origin.named else bare(answer)
-    return b"".join(dump(row) + b"\n" for row in rows)
+    return b"".join(dump(row, answer) + b"\n" for row in rows)

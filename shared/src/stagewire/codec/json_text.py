@@ -30,7 +30,7 @@ def load(body: bytes, media: MediaType) -> Any:
 
 
 def loads(decoded: str) -> Any:
-    """Read JSON; NaN, which Python's own writer makes, is read as missing.
+    """Read JSON, and the NaN and Infinity that Python's own writer makes; 1e400 is infinite, as in CSV.
 
     Raises:
         Malformed: not JSON, or nested too deep.
@@ -39,14 +39,21 @@ def loads(decoded: str) -> Any:
     try:
         return orjson.loads(decoded)
     except orjson.JSONDecodeError as error:
-        if "NaN" not in decoded and "Infinity" not in decoded:
+        beyond = "infinity" in str(error)
+        if not beyond and "NaN" not in decoded and "Infinity" not in decoded:
             msg = f"not JSON: {error}"
             raise Malformed(msg) from None
     try:
-        document = json.loads(decoded)
+        document = json.loads(decoded, parse_int=_integer)
         # Unlike orjson, it reads half a surrogate pair, which is no text that could be sent on.
         json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         msg = f"not JSON: {error}"
         raise Malformed(msg) from None
     return document
+
+
+def _integer(text: str) -> int | float:
+    """Read an integer as orjson does, so that a NaN elsewhere changes nothing: beyond 64 bits as a float."""
+    number = int(text)
+    return number if -(2**63) <= number < 2**64 else float(text)

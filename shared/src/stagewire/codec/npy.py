@@ -75,6 +75,7 @@ def load(body: bytes) -> Array:
         shape, fortran, dtype, start = _remembered(bytes(body[:128])) if short else _header(body)
     except Exception as error:  # noqa: BLE001 (NumPy reads the header as Python, which fails in many ways)
         reason = f"version {error} is not read here" if isinstance(error, KeyError) else f"{error}"
+        reason = reason if body else "it is empty"
         msg = f"the body is not an npy file: {reason}"
         raise Malformed(msg) from None
     if dtype.hasobject:
@@ -100,10 +101,13 @@ _remembered = lru_cache(maxsize=256)(_header)
 
 
 def _view(body: bytes, start: int, shape: tuple[int, ...], dtype: Any, *, fortran: bool) -> Array:
+    if not shape:
+        msg = "the array is a single value; send one of shape (rows, columns)"
+        raise Malformed(msg)
     count = 1
     for size in shape:
         count *= size
-    if not shape or count < 0 or min(shape) < 0 or count * dtype.itemsize != len(body) - start:
+    if count < 0 or min(shape) < 0 or count * dtype.itemsize != len(body) - start:
         msg = f"the header states {dtype} of shape {shape}, but {len(body) - start} bytes follow"
         raise Malformed(msg)
     if not count:

@@ -12,6 +12,7 @@ import orjson
 from stagewire.codec.cells import numbers, quote, texts
 from stagewire.codec.charset import UTF8, text
 from stagewire.codec.plain_csv import plain
+from stagewire.conform import shorten
 from stagewire.errors import Malformed
 from stagewire.limits import BODY_BYTES, BROKEN_ROWS
 from stagewire.parsed import Parsed, columns_of
@@ -50,7 +51,7 @@ def careful(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         names = tuple(cell.strip() for cell in rows[0])
         body_rows = _blanks(rows[1:], len(names))
         if not body_rows:
-            msg = f"the body holds a header ({', '.join(names)}) and no rows"
+            msg = f"the body holds a header ({', '.join(map(shorten, names))}) and no rows"
             raise Malformed(msg)
         columns, errors = columns_of(body_rows, (len(names),), blank="")
         return Parsed(Origin.CSV_HEADER, "text", columns, len(body_rows), names, errors)

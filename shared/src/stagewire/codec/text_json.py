@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-import orjson
-
 from stagewire.answer import INDEX
-from stagewire.codec import cells
+from stagewire.codec.json_cells import dump, values
 from stagewire.codec.json_text import load
-from stagewire.errors import Malformed, NotAcceptable, TooLarge
+from stagewire.conform import shorten
+from stagewire.errors import Malformed, TooLarge
 from stagewire.limits import CELLS
 from stagewire.parsed import ABSENT, Parsed, columns_of
 from stagewire.request import Origin
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from stagewire.answer import Answer
     from stagewire.media import MediaType
     from stagewire.schema import Schema
-    from stagewire.table import Column
 
 _SHAPES = (
     "a list of objects, one object, {'columns': […], 'data': [[…]]}, {'instances': […]}, "
@@ -46,12 +43,16 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         return records(document, Origin.JSON_RECORDS)
     if not isinstance(document, dict):
         raise _shape(document)
+    # With all features there, whatever else it holds, an `input` among it, is carried.
+    names = set(schema.names) if schema else set[str]()
+    whole = bool(names) and document.keys() >= names
     for key, origin in _WRAPPED.items():
         # A feature may be called so; but no cell is a list, so one that stands there alone is rows.
         alone = len(document) == 1 and isinstance(document.get(key), list)
-        if key in document and (alone or not (schema and key in schema.names)):
+        if key in document and (alone or not (whole or key in names)):
             return _wrapped(document[key], key, origin, schema)
-    if "columns" in document and "data" in document:
+    split = "columns" in document and "data" in document
+    if split and (isinstance(document["columns"], list) or not whole):
         return _split(document)
     if schema and any(schema.position(key) is not None for key in document):
         return records([document], Origin.JSON_RECORD)
@@ -143,7 +144,8 @@ def _kind(value: object) -> str:
 
 
 def _shape(document: object) -> Malformed:
-    keys = f" with the keys {list(document)[:8]}" if isinstance(document, dict) else ""
+    found = [shorten(key) for key in [*document][:8]] if isinstance(document, dict) else None
+    keys = "" if found is None else f" with the keys {found}"
     return Malformed(f"the body is {_kind(document)}{keys}; the forms are: {_SHAPES}")
 
 
@@ -152,7 +154,7 @@ def write(answer: Answer) -> bytes:
     origin = answer.request.origin
     nearest: Callable[[Answer], Any] = rows_of if origin.named else _predictions
     writer = _WRITERS.get(origin, nearest)
-    return dump(writer(answer))
+    return dump(writer(answer), answer)
 
 
 def rows_of(answer: Answer) -> list[dict[str, Any]]:
@@ -161,15 +163,6 @@ def rows_of(answer: Answer) -> list[dict[str, Any]]:
     names = [column.name for column in columns]
     lists = [values(column) for column in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
-
-
-def values(column: Column) -> list[Any]:
-    """Return a column's values as orjson writes them: float32 stays float32, which has shorter text."""
-    array = cells.values(column)
-    if array.dtype.kind == "f":
-        cells.refuse_infinite(column.name, array)
-        return list(array) if array.dtype == np.float32 else list(array.tolist())
-    return list(array.tolist())
 
 
 def bare(answer: Answer) -> list[Any]:
@@ -186,21 +179,6 @@ def bare(answer: Answer) -> list[Any]:
         {"label": label, "probabilities": dict(zip(classes, row, strict=True))}
         for label, *row in zip(*columns, strict=True)
     ]
-
-
-def dump(document: object) -> bytes:
-    """Write JSON.
-
-    Raises:
-        NotAcceptable: a carried value has no JSON form.
-
-    """
-    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    try:
-        return orjson.dumps(document, cells.moment, option)
-    except TypeError as error:
-        msg = f"a column holds a value that JSON cannot carry ({error}); ask for Arrow"
-        raise NotAcceptable(msg) from None
 
 
 def _record(answer: Answer) -> Any:
