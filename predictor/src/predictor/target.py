@@ -39,12 +39,12 @@ class Target:
         """Return what XGBoost learns from, float64, shape (rows,): numbers, or classes' positions.
 
         Raises:
-            TrainingError: a label is missing, not a number, or a class that `train` does not have.
+            TrainingError: a label is missing, no number of float32, or a class that `train` lacks.
 
         """
         _refuse_missing(channel, self.label, name)
         if not self.classes:
-            return np.asarray(channel.numbers(self.label), dtype=np.float64)
+            return _numbers(channel, self.label, name)
         places = {each: place for place, each in enumerate(self.classes)}
         found = _labels(channel, self.label, as_text=isinstance(self.classes[0], str))
         unseen = sorted({str(each) for each in found if each not in places})
@@ -109,6 +109,17 @@ def _labels(channel: Channel, label: str, *, as_text: bool) -> list[str | int]:
     """Return the labels; one that is no integer stays text, and is then no known class."""
     texts = [str(text) for text in channel.texts(label)]
     return [int(t) if not as_text and _INTEGER.fullmatch(t) else t for t in texts]
+
+
+def _numbers(channel: Channel, label: str, name: str) -> NDArray[np.float64]:
+    """Return the labels as numbers; XGBoost, which holds float32, would refuse one with a C++ stack."""
+    found = np.asarray(channel.numbers(label), dtype=np.float64)
+    beyond = np.flatnonzero(np.abs(found) > np.finfo(np.float32).max)
+    if beyond.size:
+        row = int(beyond[0])
+        msg = f"the channel {name!r} has a label beyond float32: row {row}, {found[row]}"
+        raise TrainingError(msg)
+    return found
 
 
 def _refuse_missing(channel: Channel, label: str, name: str) -> None:
