@@ -6,7 +6,7 @@ import pytest
 
 from featurizer import model_fn, predict_fn
 from featurizer.training import train
-from stagewire.training import Job, TrainingError
+from stagewire.training import Job, TrainingError, read_csv
 
 ROWS = "id,size,colour,grade\n00501,1.5,red,good\n00502,,NA,bad\n00503,0.1,,good\n"
 
@@ -51,6 +51,18 @@ def test_kinds_are_inferred(tmp_path):
     assert "categorical__colour_NA" in model.output.names
 
 
+def test_categories_that_differ_by_blanks(tmp_path):
+    """Features are told apart, and named so that the next stage reads the names as they were written."""
+    work = job(tmp_path, train="kind,y\na,1\n a,2\na ,3\n")
+
+    train(work)
+
+    names = model_fn(str(tmp_path / "model")).output.names
+    made = tmp_path / "output" / "data" / "train" / "train.csv"
+    assert len(set(names)) == 3
+    assert read_csv(made).names == (*names, "y")
+
+
 def test_stated_kinds_leave_the_rest_out(tmp_path):
     """With both kinds stated, a column in neither is no feature; stated text stays text."""
     stated = {"categorical": '["id"]', "numeric": "size", "label": "grade"}
@@ -89,6 +101,14 @@ def test_a_column_that_is_always_empty(tmp_path):
     work = job(tmp_path, train="a,b,y\n1,,1\n2,,2\n")
 
     with pytest.raises(TrainingError, match=r"'b'. are empty in every row"):
+        train(work)
+
+
+def test_a_column_called_as_the_answer_is(tmp_path):
+    """A feature that no request could name is refused before it is learned from."""
+    work = job(tmp_path, train="prediction,b,y\n1,2,1\n2,2,2\n")
+
+    with pytest.raises(TrainingError, match=r"'prediction'.*rename it"):
         train(work)
 
 

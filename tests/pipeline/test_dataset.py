@@ -21,7 +21,10 @@ WRONG = {
     "too few": ("a,b\n1,2\n", {}, "has 1 rows; at least 20"),
     "one column": ("a\n" + "\n".join("1" * 30), {}, "one column"),
     "ragged": (f"a,b\n{ROWS}\n1,2,3\n", {}, "rows.csv"),
-    "not utf-8": (b"a,b\n\xff,1\n", {}, "rows.csv"),
+    "not utf-8": (b"a,b\n\xff,1\n", {}, "rows.csv is not UTF-8 .byte 0xff in line 2.: save"),
+    "utf-16": ("a,b\n1,2\n".encode("utf-16"), {}, "save it as UTF-8"),
+    "semicolons": ("a;b\n1,5;2\n", {}, "semicolons between its columns: save it with commas"),
+    "tabs": ("a\tb\n1\t2\n", {}, "tabs between its columns"),
 }
 
 

@@ -28,6 +28,22 @@ def test_a_seed_decides_the_split(seed):
     assert first.test.tolist() != other.test.tolist()
 
 
+@given(
+    labels=st.lists(st.sampled_from("aaaabc"), min_size=FEWEST, max_size=60),
+    seed=st.integers(0, 99),
+)
+def test_every_class_that_is_watched_is_learned(labels, seed):
+    """A rare class is moved from the rows to watch to those to learn; the held-out rows stay."""
+    before = split(len(labels), seed=seed)
+
+    after = before.covering(labels)
+
+    assert {labels[i] for i in after.validation} <= {labels[i] for i in after.train}
+    assert after.test.tolist() == before.test.tolist()
+    kept = sorted([*after.train, *after.validation])
+    assert kept == sorted([*before.train, *before.validation])
+
+
 def test_too_few_rows_are_refused():
     """Fewer rows than give three held-out ones are refused with both numbers."""
     with pytest.raises(ValueError, match=f"19 rows.*{FEWEST}"):

@@ -6,8 +6,10 @@ import pytest
 
 from stagewire_pipeline import packaging
 from stagewire_pipeline.child import Stages
-from stagewire_pipeline.errors import ChildError, PackageError
+from stagewire_pipeline.errors import ChildError, DataError, PackageError
 from stagewire_pipeline.training import Plan, train
+
+ROWS = [str(i) for i in range(60)]
 
 
 @pytest.fixture
@@ -30,6 +32,49 @@ def test_training_keeps_sagemakers_layout(plan, stages):
     ]
     assert len((plan.out / "test.csv").read_text().splitlines()) == 7
     assert (found.score, found.skipped) == ({"rmse": 1.5, "rows": 3}, False)
+
+
+def test_kinds_are_those_of_all_rows(plan, stages):
+    """What one row alone tells of a column holds for every part; the other lists stay stated."""
+    text = plan.data.read_text().replace("39.50,", "wide,")
+    plan.data.write_text(text)
+
+    found = train(plan, stages)
+
+    base = plan.out / "featurizer"
+    settings = json.loads((base / "input/config/hyperparameters.json").read_text())
+    assert settings == {
+        "label": "target",
+        "numeric": '["code"]',
+        "categorical": '["words", "size"]',
+    }
+    assert "'size' is taken as words" in found.kinds.notes[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rare_class_is_learned_or_held_out(table, tmp_path, stages, seed):
+    """No row to watch while learning has a class that no row to learn from has."""
+    lines = [f"{line},{'once' + str(i) if i % 3 else 'often'}" for i, line in enumerate(ROWS)]
+    table.write_text("\n".join(["size,answer", *lines]))
+    plan = Plan(data=table, out=tmp_path / "build", seed=seed)
+
+    train(plan, stages)
+
+    folder = plan.out / "featurizer/input/data"
+    learned, watched = (
+        {line.split(",")[1] for line in (folder / f"{name}/{name}.csv").read_text().splitlines()}
+        for name in ("train", "validation")
+    )
+    assert watched <= learned
+
+
+def test_a_class_a_row_is_refused(table, tmp_path, stages, lines):
+    """A label without two rows of one class is refused in words, before anything starts."""
+    table.write_text("\n".join(["size,answer", *(f"{i},id{i}" for i in range(40))]))
+
+    with pytest.raises(DataError, match="'answer' has 40 classes in 40 rows"):
+        train(Plan(data=table, out=tmp_path / "build"), stages)
+    assert lines == []
 
 
 def test_training_is_skipped_while_nothing_changed(plan, stages, lines):

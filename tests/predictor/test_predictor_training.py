@@ -150,6 +150,7 @@ def test_hyperparameters_that_cannot_be_used(tmp_path, hyperparameters, message)
         ({"train": text(["up", "up"])}, "only one class"),
         ({"train": text(NUMBERS), "validation": "a,y\n1,2\n"}, "lacks the columns .'b'."),
         ({"train": "a,b,y\n1,1e39,2\n"}, "beyond float32: row 0, column 'b'"),
+        ({"train": text(["1", "2", "1e39"])}, "'train' has a label beyond float32: row 2, 1e.39"),
         ({"train": "a,b,y\nx,1,2\n"}, "row 0.*'a'.*'x'"),
         ({"train": "y\n1\n"}, "no feature beside the label"),
         ({"train": text(["1", "1e39"])}, "'train' has a label beyond float32: row 1"),

@@ -76,7 +76,7 @@ def test_a_number_that_serving_reads_as_missing_is_a_number(job):
     ("text", "reason"),
     [
         ("a,b\n1\n", "row 0"),
-        ("1,2\n3,4\n", "it is no header; name the columns in the hyperparameter 'columns'"),
+        ("1,2\n3,4\n", "it is no header; put a line of names first, or name"),
         ("a,a\n1,2\n", r"names \['a'\] twice"),
         ("a,\n1,2\n", "an empty name"),
         ("", "is empty"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from stagewire.decoding import RESERVED
 from stagewire.schema import Field, Schema
 from stagewire.training import TrainingError
 
@@ -35,7 +36,8 @@ def choose(asked: Hyperparameters, channel: Channel) -> Columns:
 
     Raises:
         TrainingError: a hyperparameter is none of these; a stated column does not exist, stands in
-            both or is the label; a column is empty in every row; no feature is left.
+            both or is the label; a feature has the answer's name, or is empty in every row; none is
+            left.
 
     """
     asked.known(KNOWN)
@@ -94,6 +96,9 @@ def _is_numeric(
 def _check_kinds(kinds: Collection[str], channel: Channel) -> None:
     if not kinds:
         raise TrainingError(f"no feature is left among the columns {list(channel.names)}")
+    if RESERVED in kinds:
+        msg = f"the column {RESERVED!r} is called as the answer is: rename it, or leave it out"
+        raise TrainingError(msg)
     empty = [name for name in kinds if all(cell is None for cell in channel.texts(name))]
     if empty:
         raise TrainingError(f"the columns {empty} are empty in every row: leave them out")

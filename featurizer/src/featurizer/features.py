@@ -46,7 +46,8 @@ def outputs(transformer: Any) -> Schema:
         AttributeError: the transformer, or a step of it, does not name its features.
 
     """
-    names = distinct(str(name) for name in transformer.get_feature_names_out())
+    # As a CSV's header gives them back: a category may end in a blank.
+    names = distinct(str(name).strip() for name in transformer.get_feature_names_out())
     return Schema(tuple(Field(name) for name in names))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stagewire.training import TrainingError, read_csv, write_csv
 from stagewire_pipeline.errors import DataError
+from stagewire_pipeline.kinds import some
 from stagewire_pipeline.split import FEWEST
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from stagewire.training import Channel
 
-# As many rows as a person looks up by hand.
-NAMED_ROWS = 10
+# What other programs write instead of commas.
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def read(path: Path, *, label: str | None, named: Iterable[str] = ()) -> Dataset
     `named` are further columns that must be there.
 
     Raises:
-        DataError: no such file, no rows, no such column, a doubled name, a missing label.
+        DataError: no such file, no CSV in UTF-8, no rows, no such column, a doubled name, a
+            missing label.
 
     """
     rows = _rows(path)
@@ -72,15 +74,30 @@ def _rows(path: Path) -> Channel:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    lines = content.splitlines()
     if not content.strip():
         raise DataError(f"{path} is empty")
+    _check_text(path, content)
+    lines = content.splitlines()
     if not any(line.strip() for line in lines[1:]):
         raise DataError(f"{path} holds a header and no rows")
     try:
         return read_csv(path)
     except TrainingError as error:
         raise DataError(str(error)) from None
+
+
+def _check_text(path: Path, content: bytes) -> None:
+    """Refuse what spreadsheets write in place of UTF-8 and commas, in a person's words."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = f"byte {content[error.start]:#04x} in line {line}"
+        raise DataError(f"{path} is not UTF-8 ({byte}): save it as UTF-8") from None
+    first = text.split("\n", 1)[0]
+    found = next((word for mark, word in SEPARATORS.items() if mark in first), None)
+    if found and "," not in first:
+        raise DataError(f"{path} has {found} between its columns: save it with commas")
 
 
 def _absent(path: Path, name: str, names: tuple[str, ...]) -> str:
@@ -91,11 +108,10 @@ def _absent(path: Path, name: str, names: tuple[str, ...]) -> str:
 
 
 def _check_label(path: Path, data: Dataset) -> None:
-    missing = [i for i, cell in enumerate(data.rows.cells(data.label)) if not cell.strip()]
+    cells = data.rows.cells(data.label)
+    missing = [i for i, cell in enumerate(cells) if not cell.strip()]
     if missing:
-        some = ", ".join(map(str, missing[:NAMED_ROWS]))
-        more = f" and {len(missing) - NAMED_ROWS} more" if len(missing) > NAMED_ROWS else ""
         raise DataError(
             f"{path}: the label {data.label!r} is missing in {len(missing)} rows "
-            f"(counted from 0, without the header): {some}{more}"
+            f"(counted from 0, without the header): {some(missing)}"
         )

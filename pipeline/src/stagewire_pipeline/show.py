@@ -55,6 +55,11 @@ def progress(console: Console) -> Generator[Callable[[Line], None]]:
 
 def outcome(console: Console, found: Outcome) -> None:
     """Say what training came to."""
+    kinds = {"numbers": found.kinds.numeric, "words": found.kinds.categorical}
+    told = "; ".join(f"{kind}: {listed(names)}" for kind, names in kinds.items() if names)
+    console.print(Text(f"Predicts {found.label} from {told}"), soft_wrap=True)
+    for note in found.kinds.notes:
+        console.print(Text(f"Note: {note}"), soft_wrap=True)
     if found.skipped:
         console.print(
             "Nothing changed since the last training, which is kept (--force trains again)."
@@ -65,6 +70,12 @@ def outcome(console: Console, found: Outcome) -> None:
     figures = {key: value for key, value in found.score.items() if key != "rows"}
     scores = ", ".join(f"{key} {value:.4g}" for key, value in figures.items())
     console.print(f"Held-out score ({found.score.get('rows', '?')} rows): {scores}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names, a line's worth of them."""
+    more = f" and {len(names) - ROWS} more" if len(names) > ROWS else ""
+    return ", ".join(names[:ROWS]) + more
 
 
 def artifacts(console: Console, found: Sequence[Artifact]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 # 70 / 15 / 15, the shares of the AWS abalone example.
@@ -24,6 +26,16 @@ class Split:
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
+
+    def covering(self, labels: Sequence[str]) -> Split:
+        """Train also on the rows to watch whose class no row of `train` has: nothing could learn it.
+
+        `labels` has every row's. The test rows stay: a class that was not learned is a miss there.
+        """
+        known = {labels[row] for row in self.train}
+        unknown = np.array([labels[row] not in known for row in self.validation], dtype=bool)
+        train = np.sort(np.concatenate([self.train, self.validation[unknown]]))
+        return Split(train=train, validation=self.validation[~unknown], test=self.test)
 
 
 def split(rows: int, *, seed: int) -> Split:

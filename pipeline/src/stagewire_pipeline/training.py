@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from stagewire import manifest
 from stagewire_pipeline import dataset, record
+from stagewire_pipeline.errors import DataError
+from stagewire_pipeline.kinds import Kinds, check_label, kinds
 from stagewire_pipeline.layout import STAGES, TEST_FILE, job
 from stagewire_pipeline.record import Record
 from stagewire_pipeline.split import split
@@ -25,6 +27,9 @@ FEATURIZER, PREDICTOR = STAGES
 TEST = "test"
 # What the predictor calls its score of a channel, by task.
 SCORES = ("rmse", "accuracy")
+CLASSIFICATION = "classification"
+# What XGBoost calls the objectives of classifiers begins so.
+CLASSIFIERS = ("binary:", "multi:")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +45,19 @@ class Plan:
     seed: int = 0
     extra: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def hyperparameters(self, stage: str, label: str) -> dict[str, str]:
+    @property
+    def asked(self) -> str | None:
+        """The task that was asked for, by its name or by an objective."""
+        extra = self.extra.get(PREDICTOR, {})
+        if objective := extra.get("objective"):
+            return CLASSIFICATION if objective.startswith(CLASSIFIERS) else "regression"
+        return self.task or extra.get("task")
+
+    def hyperparameters(self, stage: str, label: str, chosen: Kinds) -> dict[str, str]:
         """Return a stage's hyperparameters: lists as JSON, since a name may hold a comma."""
         found: dict[str, str] = {"label": label}
         if stage == FEATURIZER:
-            lists = {"numeric": self.numeric, "categorical": self.categorical}
+            lists = {"numeric": chosen.numeric, "categorical": chosen.categorical}
             found |= {key: json.dumps(names) for key, names in lists.items() if names}
         else:
             found["seed"] = str(self.seed)
@@ -57,6 +70,7 @@ class Outcome:
     """What a training gave; `score` is of the held-out rows: rmse or accuracy, and rows."""
 
     label: str
+    kinds: Kinds
     score: Mapping[str, float]
     skipped: bool = False
 
@@ -70,29 +84,73 @@ def train(plan: Plan, stages: Stages, *, force: bool = False) -> Outcome:
 
     """
     data = dataset.read(plan.data, label=plan.label, named=(*plan.numeric, *plan.categorical))
-    path, inputs = plan.out / RECORD, _inputs(plan, data, stages)
+    chosen = choose(plan, data)
+    settings = {stage: plan.hyperparameters(stage, data.label, chosen) for stage in STAGES}
+    path, inputs = plan.out / RECORD, _inputs(plan, settings, stages)
     done = record.fresh(path, inputs)
     if done and not force:
-        return Outcome(data.label, done.facts.get("score", {}), skipped=True)
+        return Outcome(data.label, chosen, done.facts.get("score", {}), skipped=True)
+    parts = divide(plan, data)
     path.unlink(missing_ok=True)
-    write(plan, data, split(data.rows.rows, seed=plan.seed))
+    write(plan.out, data, parts, settings)
     score = _held_out(fit(plan.out, stages))
     made = record.files(plan.out, [plan.out / TEST_FILE]) | _models(plan.out)
     facts = {"label": data.label, "score": score, "data": str(plan.data)}
     Record(inputs, made, facts).write(path)
-    return Outcome(data.label, score)
+    return Outcome(data.label, chosen, score)
 
 
-def write(plan: Plan, data: Dataset, parts: Split) -> None:
+def choose(plan: Plan, data: Dataset) -> Kinds:
+    """Decide what the columns are, and refuse a label that does not fit the task.
+
+    Raises:
+        DataError: a column or the label has cells that are not what they should be.
+
+    """
+    if plan.asked != CLASSIFICATION:
+        check_label(data.rows, data.label, stated=plan.asked is not None)
+    # Stated for the stage alone: it knows best what else there is.
+    if {"numeric", "categorical"} & set(plan.extra.get(FEATURIZER, {})):
+        return Kinds(plan.numeric, plan.categorical)
+    return kinds(data.rows, label=data.label, numeric=plan.numeric, categorical=plan.categorical)
+
+
+def divide(plan: Plan, data: Dataset) -> Split:
+    """Split the rows so that every class which is watched is also learned.
+
+    Raises:
+        DataError: there is hardly a class that comes twice.
+
+    """
+    parts, cells = split(data.rows.rows, seed=plan.seed), data.rows.cells(data.label)
+    if not classifies(plan, data):
+        return parts
+    found = parts.covering(cells)
+    if not found.validation.size:
+        raise DataError(
+            f"{plan.data}: the label {data.label!r} has {len(set(cells))} classes in {len(cells)} "
+            "rows, too few rows a class to learn from"
+        )
+    return found
+
+
+def classifies(plan: Plan, data: Dataset) -> bool:
+    """Tell whether the label holds classes: as asked, or else when it is text, as the predictor does."""
+    return plan.asked == CLASSIFICATION if plan.asked else not data.rows.is_numeric(data.label)
+
+
+def write(
+    out: Path, data: Dataset, parts: Split, settings: Mapping[str, Mapping[str, str]]
+) -> None:
     """Write both jobs' settings and the featurizer's channels; `test` is only ever scored."""
     for stage in STAGES:
-        layout = job(plan.out, stage)
+        layout = job(out, stage)
         layout.clear()
-        layout.configure(plan.hyperparameters(stage, data.label))
-    channels = job(plan.out, FEATURIZER)
+        layout.configure(settings[stage])
+    channels = job(out, FEATURIZER)
     for name in ("train", "validation", TEST):
         data.write(channels.channel(name), getattr(parts, name))
-    data.write(plan.out / TEST_FILE, parts.test)
+    data.write(out / TEST_FILE, parts.test)
 
 
 def fit(out: Path, stages: Stages) -> list[Line]:
@@ -102,10 +160,10 @@ def fit(out: Path, stages: Stages) -> list[Line]:
     return stages.run(PREDICTOR, "train", job(out, PREDICTOR).base)
 
 
-def _inputs(plan: Plan, data: Dataset, stages: Stages) -> str:
+def _inputs(plan: Plan, settings: Mapping[str, Mapping[str, str]], stages: Stages) -> str:
     return record.inputs(
         data=manifest.digest(plan.data),
-        options=[plan.hyperparameters(stage, data.label) for stage in STAGES],
+        options=[dict(settings[stage]) for stage in STAGES],
         seed=plan.seed,
         versions=manifest.installed(),
         code=record.code(("stagewire", *(stages.module(stage) for stage in STAGES))),

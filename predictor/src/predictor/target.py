@@ -117,12 +117,15 @@ def _labels(channel: Channel, label: str, *, as_text: bool) -> list[str | int]:
 
 
 def _numbers(channel: Channel, label: str, name: str) -> NDArray[np.float64]:
+    """Return the labels as numbers; XGBoost, which holds float32, would refuse one with a C++ stack."""
     found: NDArray[np.float64] = channel.numbers(label)
     _refuse_rows(np.flatnonzero(np.isnan(found)).tolist(), name)
     with np.errstate(over="ignore"):
         beyond = np.flatnonzero(np.isinf(found.astype(np.float32)))
     if len(beyond):
-        raise TrainingError(f"the channel {name!r} has a label beyond float32: row {beyond[0]}")
+        row = int(beyond[0])
+        msg = f"the channel {name!r} has a label beyond float32: row {row}, {found[row]}"
+        raise TrainingError(msg)
     return found
 
 

@@ -135,9 +135,15 @@ def _check_header(path: Path, header: tuple[str, ...], *, stated: bool) -> None:
     doubled = sorted(name for name, times in Counter(header).items() if times > 1)
     numbers = [name for name in header if is_number(name)]
     if numbers and not stated:
-        msg = f"{path}: the first line {','.join(header)!r} holds the number {numbers[0]!r}, so it is no header; name the columns in the hyperparameter 'columns'"
+        msg = f"{path}: the first line {','.join(header)!r} holds the number {numbers[0]!r}, so it is no header; put a line of names first, or name the columns in the hyperparameter 'columns'"
         raise TrainingError(msg)
-    wrong = f"names {doubled} twice" if doubled else "has an empty name" if "" in header else None
+    wrong = (
+        f"names {doubled} twice"
+        if doubled
+        else "has an empty name; name that column, or leave it out"
+        if "" in header
+        else None
+    )
     if wrong:
         raise TrainingError(f"{path}: the header {','.join(header)!r} {wrong}")
 

@@ -1,0 +1,99 @@
+"""Which columns are numbers and which are words, decided over all rows: a part may miss the one cell that tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stagewire.conform import is_number, shorten
+from stagewire_pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stagewire.training import Channel
+
+# As many rows as a person looks up by hand.
+NAMED_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The columns to learn from; `notes` name those that a few cells make words."""
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def kinds(
+    rows: Channel, *, label: str, numeric: Sequence[str], categorical: Sequence[str]
+) -> Kinds:
+    """Take the kinds stated; with one list or none, infer the rest: numbers iff all its cells are.
+
+    Raises:
+        DataError: a column of stated numbers has words, or one to be inferred is empty.
+
+    """
+    for name in numeric:
+        if wrong := odd(rows.cells(name)):
+            raise DataError(f"{rows.where}: the column {name!r} {_told(wrong, rows.cells(name))}")
+    if numeric and categorical:
+        return Kinds(tuple(numeric), tuple(categorical))
+    rest = [name for name in rows.names if name not in {label, *numeric, *categorical}]
+    words = {name: odd(rows.cells(name)) for name in rest}
+    for name in rest:
+        if not any(rows.cells(name)):
+            raise DataError(
+                f"{rows.where}: the column {name!r} is empty in every row; take it out, or name "
+                "the columns to learn from by --numeric and --categorical"
+            )
+    return Kinds(
+        tuple(name for name in rows.names if name in numeric or words.get(name) == []),
+        tuple(name for name in rows.names if name in categorical or words.get(name)),
+        tuple(
+            f"{name!r} is taken as words, since it {_told(found, rows.cells(name))}"
+            for name, found in words.items()
+            if found and few(found, rows.cells(name))
+        ),
+    )
+
+
+def odd(cells: Sequence[str]) -> list[int]:
+    """Return the rows whose cell is neither empty nor a number."""
+    return [row for row, cell in enumerate(cells) if cell and not is_number(cell)]
+
+
+def few(found: Sequence[int], cells: Sequence[str]) -> bool:
+    """Tell whether so many odd cells look like slips: most of the others are numbers."""
+    return 0 < 2 * len(found) < sum(map(bool, cells))
+
+
+def check_label(rows: Channel, label: str, *, stated: bool) -> None:
+    """Refuse a label that is a number but for a few rows: each number would become a class.
+
+    `stated`: regression was asked for, so that a single word is too many.
+
+    Raises:
+        DataError: names the rows.
+
+    """
+    cells = rows.cells(label)
+    found = odd(cells)
+    if found and (stated or few(found, cells)):
+        advice = "" if stated else "; if it holds classes, say --task classification"
+        raise DataError(f"{rows.where}: the label {label!r} {_told(found, cells)}{advice}")
+
+
+def some(found: Sequence[int]) -> str:
+    """Write the first of some row numbers, and how many more there are."""
+    more = f" and {len(found) - NAMED_ROWS} more" if len(found) > NAMED_ROWS else ""
+    return ", ".join(map(str, found[:NAMED_ROWS])) + more
+
+
+def _told(found: Sequence[int], cells: Sequence[str]) -> str:
+    first = shorten(cells[found[0]])
+    return (
+        f"is no number in {len(found)} of {len(cells)} rows (counted from 0, without the header): "
+        f"{some(found)}; the first holds {first!r}"
+    )
