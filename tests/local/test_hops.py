@@ -52,6 +52,17 @@ def test_absent_content_types_stay_absent(chained, client, stub):
     assert "content-type" not in response.headers
 
 
+def test_a_type_that_a_container_does_not_state_is_not_the_one_before(chained, client, stub):
+    """What the caller sent says nothing of what the first container answered."""
+    one, two = stub(content_type=None), stub(content_type=None)
+    url = chained(one, two)
+
+    response = invoke(client, url, Content_Type="text/csv")
+
+    assert (one.got("content-type"), two.got("content-type")) == ("text/csv", None)
+    assert "content-type" not in response.headers
+
+
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [
