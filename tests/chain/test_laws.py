@@ -5,24 +5,38 @@ from __future__ import annotations
 import contextlib
 import json
 
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost as xgb
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stagewire.errors import CallerError
 from stagewire.script import Context
 
-FLOATS = st.floats(min_value=0, max_value=10, width=32)
-ROWS = st.lists(
-    st.tuples(st.sampled_from(["M", "F", "I", "other", ""]), *[st.one_of(FLOATS, st.none())] * 7),
-    min_size=1,
-    max_size=40,
-)
+# Far beyond any measure, so that scaling and splits see both ends.
+FLOATS = st.floats(-1e6, 1e6) | st.floats(0, 1, width=32) | st.integers(-9, 9).map(float)
+LETTERS = st.characters(codec="utf-8", exclude_characters='\0,"\r\n')
+SEXES = st.sampled_from(["M", "F", "I", "m", " M", ""]) | st.text(LETTERS, max_size=4)
+ROWS = st.lists(st.tuples(SEXES, *[FLOATS | st.none()] * 7), min_size=1, max_size=40)
+# What the platform may send to a stage that is not last.
+BETWEEN = (None, "*/*", "application/json")
 
 
-def chain(stages, body, kind, accept=None):
+@pytest.fixture(scope="session")
+def fitted(trained):
+    """What the libraries themselves have saved: a transformer and a Booster."""
+    booster = xgb.Booster({"nthread": 1})
+    booster.load_model(trained / "predictor" / "model" / "model.ubj")
+    return joblib.load(trained / "featurizer" / "model" / "preprocess.joblib"), booster
+
+
+def chain(stages, body, kind, accept=None, between=None):
     """Send a body through both stages, as the platform hands it on."""
     featurizer, predictor = stages
-    features, hop = featurizer.answer(body, kind, None, Context("model", "law"))
+    features, hop = featurizer.answer(body, kind, between, Context("model", "law"))
     return predictor.answer(features, hop, accept, Context("model", "law"))[0]
 
 
@@ -60,6 +74,33 @@ def test_json_and_csv_say_the_same(stages, rows):
     assert chain(stages, body, "application/json", "text/csv") == chain(
         stages, lines(rows), "text/csv"
     )
+
+
+@given(rows=ROWS)
+def test_the_chain_is_its_libraries(stages, fitted, rows):
+    """The bits of scikit-learn's transform followed by the Booster, for any rows that CSV can carry."""
+    transformer, booster = fitted
+    cells = [[np.nan if v in {"", None} else v for v in row] for row in rows]
+    frame = pd.DataFrame(cells, columns=transformer.feature_names_in_)
+    frame[frame.columns[0]] = frame[frame.columns[0]].astype(object)
+    features = transformer.transform(frame.astype(dict.fromkeys(frame.columns[1:], float)))
+
+    found = chain(stages, lines(rows), "text/csv")
+
+    wanted = booster.inplace_predict(np.asarray(features, np.float32))
+    assert np.array(found.split(), np.float32).tobytes() == wanted.tobytes()
+
+
+@given(rows=ROWS, names=st.booleans(), accept=st.sampled_from([None, "application/json"]))
+def test_what_accept_the_first_stage_gets_changes_nothing(stages, fitted, rows, names, accept):
+    """The three ways that the platform may send it give the same bytes, with names and without."""
+    body = lines(rows)
+    if names:
+        body = ",".join(fitted[0].feature_names_in_).encode() + b"\n" + body
+
+    found = {chain(stages, body, "text/csv", accept, between) for between in BETWEEN}
+
+    assert len(found) == 1
 
 
 @given(

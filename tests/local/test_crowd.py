@@ -22,8 +22,9 @@ def test_many_look_for_their_model_data_before_s3_is_loaded(door):
         region_name="us-east-1",
         aws_access_key_id="none",
         aws_secret_access_key="none",  # noqa: S106 (nobody checks it)
+        # What is looked for would last for ever; a machine with much else to do takes half a minute.
         config=Config(
-            retries={"total_max_attempts": 1}, read_timeout=30, max_pool_connections=MANY
+            retries={"total_max_attempts": 1}, read_timeout=300, max_pool_connections=MANY
         ),
     )
 

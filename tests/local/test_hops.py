@@ -52,6 +52,17 @@ def test_absent_content_types_stay_absent(chained, client, stub):
     assert "content-type" not in response.headers
 
 
+def test_a_type_that_a_container_does_not_state_is_not_the_one_before(chained, client, stub):
+    """What the caller sent says nothing of what the first container answered."""
+    one, two = stub(content_type=None), stub(content_type=None)
+    url = chained(one, two)
+
+    response = invoke(client, url, Content_Type="text/csv")
+
+    assert (one.got("content-type"), two.got("content-type")) == ("text/csv", None)
+    assert "content-type" not in response.headers
+
+
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [
@@ -128,8 +139,24 @@ def test_an_error_of_any_container_stops_the_pipeline_with_424(chained, client, 
         " See https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"
     )
     assert fault["LogStreamArn"].endswith(":log-group:/aws/sagemaker/Endpoints/pipe")
-    assert fault["ErrorCode"].endswith("_FROM_MODEL")
+    assert (
+        fault["ErrorCode"]
+        == {
+            "client": "CLIENT_ERROR_FROM_MODEL",
+            "server": "INTERNAL_FAILURE_FROM_MODEL",
+        }[side]
+    )
     assert two.seen == []
+
+
+def test_an_error_that_is_no_text_is_quoted_all_the_same(chained, client, stub):
+    """Whatever bytes a container fails with, the caller is told which one did, and how."""
+    url = chained(stub(status=500, body=b"half \xff\xfe a word"))
+
+    response = invoke(client, url)
+
+    assert response.status_code == 424
+    assert response.json()["OriginalMessage"] == "half \ufffd\ufffd a word"
 
 
 def test_a_redirect_is_not_followed(chained, client, stub):
@@ -202,6 +229,7 @@ def test_an_answer_larger_than_the_door_allows_is_a_model_error(chained, client,
 
     assert response.status_code == 424
     assert "1001 bytes" in response.json()["Message"]
+    assert response.json()["Message"].endswith("exceeded the maximum limit of 1000 bytes.")
 
 
 def test_a_container_that_answers_too_late_is_a_model_error_0(chained, client, stub):

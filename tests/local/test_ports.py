@@ -27,11 +27,15 @@ def test_blocks_never_overlap_and_lie_in_the_range():
         ports.take()
 
 
-def test_8080_is_never_handed_out():
-    """An image that ignores SAGEMAKER_BIND_TO_PORT must fail here as it does there."""
-    ports = Ports(8070, 8099, free=everything_free)
+@pytest.mark.parametrize(
+    ("first", "last", "binds"),
+    [(8070, 8099, [8070, 8090]), (8071, 8100, [8081, 8091]), (8075, 8094, [8085])],
+)
+def test_8080_is_never_handed_out(first, last, binds):
+    """An image that ignores SAGEMAKER_BIND_TO_PORT must fail here as it does there; nor is 8080 a port beside."""
+    ports = Ports(first, last, free=everything_free)
 
-    assert [ports.take().bind for _ in range(2)] == [8070, 8090]
+    assert [ports.take().bind for _ in binds] == binds
     with pytest.raises(NoPortsError):
         ports.take()
 

@@ -63,6 +63,8 @@ def test_an_unknown_endpoint_is_refused_in_the_platforms_words(chained, client, 
         (("Enable-Explanations", "`true`"), "ClarifyExplainerConfig"),
         (("Custom-Attributes", "é"), "ASCII"),
         (("Custom-Attributes", "a" * 1025), "1024"),
+        (("Inference-Id", "a" * 65), "1 to 64"),
+        (("Inference-Id", "\u00e9"), "1 to 64"),
     ],
 )
 def test_targets_that_a_serial_pipeline_lacks_are_refused(chained, client, stub, given, words):

@@ -19,6 +19,9 @@ OUTPUT = schema([("prediction", "float32")], task="regression")
 ROWS = Table((Column("color", objects(["a", None])), Column("size", np.array([0.1, np.nan]))), 2)
 
 
+FIRST = np.array([True, False])
+
+
 def predict(table: Table, scale: float = 1) -> Table:
     """Give a third of the size, as float32."""
     values = (np.nan_to_num(table["size"], nan=3) / 3 * scale).astype(np.float32)
@@ -59,6 +62,15 @@ def test_only_the_manifest_itself_is_not_hashed(artifact):
     (model / "code" / "manifest.json").write_text("{}")
 
     assert set(manifest.digests(model)) == {"model.bin", "code/manifest.json"}
+
+
+def test_what_python_compiles_is_not_hashed(artifact):
+    """A program's cached bytecode is another file on every machine."""
+    model, found = artifact
+    (model / "code" / "__pycache__").mkdir()
+    (model / "code" / "__pycache__" / "inference.pyc").write_bytes(b"made here")
+
+    assert manifest.digests(model) == found.files
 
 
 def test_a_directory_without_a_manifest_has_none(tmp_path):
@@ -150,7 +162,8 @@ def test_pinned_libraries_must_have_the_same_minor_version(artifact, caplog, ver
     found = replace(found, versions={**found.versions, "numpy": version})
 
     if agrees:
-        manifest.check(found, model, stage="stub", pinned=("numpy",), skew=False)
+        # Of a library that the manifest does not know, no version can be another one.
+        manifest.check(found, model, stage="stub", pinned=("numpy", "torch"), skew=False)
         return
     with pytest.raises(ArtifactError, match="STAGEWIRE_ALLOW_SKEW=1"):
         manifest.check(found, model, stage="stub", pinned=("numpy",), skew=False)
@@ -176,8 +189,9 @@ def test_golden_rows_must_have_the_same_columns(artifact):
     model, _ = artifact
     rows = manifest.read(model).golden
 
-    with pytest.raises(ArtifactError, match="golden rows give 2 rows of"):
-        golden.check(rows, INPUT, lambda table: Table((), table.rows), skew=False)
+    for other in (lambda table: Table((), table.rows), lambda table: predict(table.take(FIRST))):
+        with pytest.raises(ArtifactError, match=r"golden rows give \d rows of"):
+            golden.check(rows, INPUT, other, skew=False)
 
 
 def test_golden_rows_of_another_machine_may_differ_in_the_last_bits(artifact):
@@ -188,6 +202,16 @@ def test_golden_rows_of_another_machine_may_differ_in_the_last_bits(artifact):
     golden.check(rows, INPUT, lambda table: predict(table, 1 + 5e-7), skew=False)
     with pytest.raises(ArtifactError, match="golden row"):
         golden.check(rows, INPUT, lambda table: predict(table, 1 + 1e-5), skew=False)
+
+
+def test_golden_rows_near_zero_are_compared_by_their_size_too():
+    """A probability of 1e-9 that was 2e-9 is another model's."""
+    small = golden.record(ROWS, predict(ROWS, 1e-9))
+    rows = {**small, "machine": f"not {platform.machine()}"}
+
+    golden.check(rows, INPUT, lambda table: predict(table, 1e-9 * (1 + 5e-7)), skew=False)
+    with pytest.raises(ArtifactError, match="golden row 0"):
+        golden.check(rows, INPUT, lambda table: predict(table, 2e-9), skew=False)
 
 
 def test_schemas_are_compared_by_name_and_kind():
@@ -204,10 +228,12 @@ def test_schemas_are_compared_by_name_and_kind():
 
 
 def test_a_column_is_found_by_its_name_in_any_case():
-    """An exact name wins; names that differ in case alone need it."""
-    twins = schema([("a", "float64"), ("A", "float64"), ("b", "float64")])
+    """An exact name wins; names that differ in case or outer blanks alone need it."""
+    twins = schema([("ab", "float64"), ("AB", "float64"), ("b", "float64"), (" b", "float64")])
 
-    assert [twins.position(name) for name in ("a", "A", "B", "c")] == [0, 1, 2, None]
+    found = [twins.position(name) for name in ("ab", "AB", "b", " b", "Ab", "B", "c")]
+
+    assert found == [0, 1, 2, 3, None, None, None]
 
 
 @pytest.mark.parametrize("make", [lambda _: None, lambda path: path.mkdir()])

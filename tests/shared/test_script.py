@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -8,7 +9,7 @@ import orjson
 import pytest
 
 from stagewire import loading, media, requirements
-from stagewire.errors import ArtifactError, Malformed, StageFailed
+from stagewire.errors import ArtifactError, BadRows, Malformed, StageFailed
 from stagewire.script import Context, Script, body_for, load, of, program, takes_context
 from stagewire.settings import Settings
 from stagewire.stage import Stage
@@ -65,6 +66,40 @@ def test_output_fn_may_return_a_body_alone(bundle):
 
     assert ask(stage, b"ab", "text/csv") == (b"abab", "application/json")
     assert ask(stage, b"ab", "text/csv", "text/plain") == (b"abab", "text/plain")
+
+
+def test_the_deployments_default_is_what_output_fn_is_asked_for(bundle):
+    """SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT stands in where nothing or anything is accepted."""
+    stage = bundle(
+        MODEL_FN
+        + "def predict_fn(data, model):\n    return data\n"
+        + "def output_fn(found, accept):\n    return accept, 'text/plain'\n",
+        default_accept="text/x-own",
+    )
+
+    assert [ask(stage, b"1\n", accept=each)[0] for each in (None, "*/*", "text/csv")] == [
+        b"text/x-own",
+        b"text/x-own",
+        b"text/csv",
+    ]
+
+
+def test_bad_rows_never_reach_a_users_own_writer(regressor):
+    """It knows nothing of rows that are null, so the request is refused whatever it says of them."""
+    own = replace(regressor.script, output_fn=lambda found, _accept: str(len(found.columns)))
+    stage = replace(regressor, script=own)
+
+    with pytest.raises(BadRows, match="row 0"):
+        ask(stage, b"x,2\n1,2\n", "text/csv; bad-rows=null")
+
+
+def test_the_code_folder_is_looked_into_first(tmp_path):
+    """A file that lies beside the model by chance does not hide the program."""
+    (tmp_path / "code").mkdir()
+    for folder in (tmp_path, tmp_path / "code"):
+        (folder / "inference.py").write_text(MODEL_FN)
+
+    assert program(tmp_path, None) == tmp_path / "code" / "inference.py"
 
 
 def test_predict_fn_alone_takes_a_frame(bundle):

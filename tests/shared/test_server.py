@@ -14,6 +14,7 @@ import pytest
 from stagewire.codec import CODECS
 from stagewire.errors import ArtifactError
 from stagewire.front import Front
+from stagewire.manifest import Manifest
 from stagewire.service import Service, State
 from stagewire.settings import Settings
 from stagewire.testing import stage_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 CSV = {"content-type": "text/csv"}
+GOLDEN = {"input": {"columns": ["length", "weight"], "data": [[31.25, 2.0]]}}
 
 
 def checked(response: httpx.Response, status: int, code: str) -> str:
@@ -491,6 +493,19 @@ async def test_a_request_that_waited_too_long_is_not_run(gate, served):
     assert statuses == [503, 503]
     service.pool.shutdown(wait=True)
     assert not entered.acquire(blocking=False)
+
+
+async def test_metadata_shows_the_manifest_without_its_rows(regressor, served):
+    """What the artifact was made with is for anybody to ask; golden rows are somebody's data."""
+    schemas = regressor.input, regressor.output
+    made = Manifest("double", *schemas, {"numpy": "2.4.6"}, {"model.bin": "0" * 64}, golden=GOLDEN)
+    _, client = served(replace(regressor, manifest=made))
+
+    answer = await client.get("/metadata")
+
+    assert answer.json()["manifest"]["versions"] == {"numpy": "2.4.6"}
+    assert "golden" not in answer.json()["manifest"]
+    assert "31.25" not in answer.text
 
 
 async def test_metadata_shows_the_models_plan(regressor, served):

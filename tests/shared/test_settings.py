@@ -184,3 +184,11 @@ def test_a_part_of_a_cpu_is_one_thread(tmp_path):
     (tmp_path / "cpu.max").write_text("10000 100000\n")
 
     assert cpus(tmp_path) == 1
+
+
+@pytest.mark.skipif(cpus(Path("/nowhere")) == 1, reason="there is one CPU, whatever the quota")
+def test_more_than_one_cpu_is_two_threads(tmp_path):
+    """A quota of 1.1 keeps two threads busy by turns."""
+    (tmp_path / "cpu.max").write_text("110000 100000\n")
+
+    assert cpus(tmp_path) == 2

@@ -189,6 +189,13 @@ def test_a_failed_training_leaves_its_reason(tmp_path, root_log):
     assert "no stage 'nobody' is installed" in (tmp_path / "output" / "failure").read_text()
 
 
+def test_a_long_reason_is_cut_to_what_sagemaker_shows(tmp_path, root_log):
+    """FailureReason has 1,024 characters."""
+    main.train("x" * 3000, Settings(base=tmp_path))
+
+    assert len((tmp_path / "output" / "failure").read_text().rstrip("\n")) == 1024
+
+
 def test_a_model_without_a_schema_cannot_be_compiled(tmp_path):
     """There would be nothing to record in a manifest."""
     code = tmp_path / "model" / "code"

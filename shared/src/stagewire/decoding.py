@@ -207,9 +207,7 @@ def _block(parsed: Parsed, schema: Schema) -> Array | None:
     """Return a plain array itself if it already has the dtype that the stage wants."""
     block = parsed.block
     wanted = {field.dtype for field in schema.fields}
-    if block is None or len(wanted) != 1 or str(block.dtype) not in wanted:
-        return None
-    return block if not np.isinf(block).any() else None
+    return block if block is not None and wanted == {str(block.dtype)} else None
 
 
 def _inferred(parsed: Parsed) -> Schema:

@@ -133,12 +133,13 @@ def test_the_request_is_what_the_platform_would_send(run):
     assert seen == [(head.encode(), b"rows")]
 
 
-def test_a_header_of_two_lines_is_refused(run):
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
+def test_a_header_of_two_lines_is_refused(run, end):
     """It could be another header, or another request; nothing is sent."""
 
     async def main():
         with pytest.raises(ValueError, match="header Accept has more than one line"):
-            await posted(Address("127.0.0.1", 9), Accept="a\r\nX-Other: b")
+            await posted(Address("127.0.0.1", 9), Accept=f"a{end}X-Other: b")
 
     run(main())
 
@@ -179,10 +180,12 @@ def test_large_bodies_arrive_unchanged_in_both_directions(run):
     assert (cut.body, cut.size) == (body[:1000], len(body))
 
 
-def test_an_answer_before_the_body_was_sent_is_the_answer(run, until_async):
-    """A 413 need not read what it refuses; the connection, with half a request on it, is ended."""
+def test_an_answer_before_the_body_was_sent_is_the_answer(run):
+    """A 413 need not read what it refuses; half a request is on its connection, so the next one has its own."""
+    connections = []
 
     async def behave(reader, writer):
+        connections.append(writer)
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
         await gone.wait()
@@ -191,14 +194,34 @@ def test_an_answer_before_the_body_was_sent_is_the_answer(run, until_async):
         nonlocal gone
         gone = asyncio.Event()
         async with serving(behave) as address, Client() as client:
-            answer = await posted(address, bytes(64 * MIB), client=client)
-            await until_async(lambda: not len(client.pool))
+            answers = [
+                await posted(address, body, client=client) for body in (bytes(64 * MIB), b"x")
+            ]
             gone.set()
-            return answer.status
+            return [answer.status for answer in answers]
 
     gone = None
 
-    assert run(main()) == 413
+    assert run(main()) == [413, 413]
+    assert len(connections) == 2
+
+
+def test_what_follows_a_good_answer_ends_the_connection_and_not_the_answer(run):
+    """Whoever sends more than was asked for is not asked again on that connection."""
+    connections = []
+
+    async def behave(reader, writer):
+        connections.append(writer)
+        while True:
+            await request(reader)
+            writer.write(OK + b"\x00 and more")
+
+    async def main():
+        async with serving(behave) as address, Client() as client:
+            return [(await posted(address, client=client)).body for _ in range(2)]
+
+    assert run(main()) == [b"ok", b"ok"]
+    assert len(connections) == 2
 
 
 def test_many_clients_at_once_get_their_own_answers(run):
