@@ -89,7 +89,7 @@ def train(rows: NDArray[np.float32], shape: dict[str, object]) -> tuple[Plan, En
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.ubj"
         booster.save_model(path)
-        signature = signatures.of(booster, path)
+        signature = signatures.of(booster)
         engine = Engine(path, signature)
         return make(engine.booster, signature), engine
 

@@ -51,7 +51,7 @@ def planned(booster, tmp_path):
     """Return a Booster's plan and XGBoost itself."""
     path = tmp_path / "model.ubj"
     booster.save_model(path)
-    signature = signatures.of(booster, path)
+    signature = signatures.of(booster)
     return make(booster, signature), Engine(path, signature)
 
 

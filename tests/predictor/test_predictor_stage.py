@@ -1,3 +1,4 @@
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,10 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from predictor import compile_fn, model_fn, predict_fn
+from stagewire import loading
 from stagewire.errors import ArtifactError
 from stagewire.request import Request
+from stagewire.settings import read
 from stagewire.start import Start
 from stagewire.table import Role, Table, from_matrix
+from stagewire.testing import ask
 
 RNG = np.random.default_rng(7)
 X = np.round(RNG.normal(size=(400, 4)), 2)
@@ -249,12 +253,67 @@ def test_a_classifier_of_one_class(tmp_path):
     )
 
 
-def test_several_numbers_a_row(tmp_path):
-    """A model of two labels is refused."""
-    folder = saved(tmp_path, boost("reg:squarederror", np.column_stack([SUM, SUM])))
+TWO = np.column_stack([SUM, -SUM])
+SEVERAL = {
+    "labels": ({"objective": "reg:squarederror"}, TWO, ("prediction_0", "prediction_1")),
+    "leaves": (
+        {"objective": "reg:squarederror", "multi_strategy": "multi_output_tree"},
+        TWO,
+        ("prediction_0", "prediction_1"),
+    ),
+    "logistic": ({"objective": "binary:logistic"}, TWO > 0, ("prediction_0", "prediction_1")),
+    "linear": (
+        {"objective": "reg:squarederror", "booster": "gblinear"},
+        TWO,
+        ("prediction_0", "prediction_1"),
+    ),
+    "quantiles": (
+        {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.95]},
+        SUM,
+        ("prediction_0.1", "prediction_0.5", "prediction_0.95"),
+    ),
+}
 
-    with pytest.raises(ArtifactError, match="2 numbers a row"):
-        model_fn(folder)
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_several_numbers_a_row(tmp_path, kind):
+    """Several labels or quantiles are several columns, each called by its place or its quantile."""
+    parameters, label, names = SEVERAL[kind]
+    booster = boost(label=label, **parameters)
+    model = model_fn(saved(tmp_path, booster))
+
+    found = predict_fn(rows(model), model)
+
+    assert (found.names, model.output.names, model.output.task) == (names, names, "regression")
+    predicted = np.column_stack([column.values for column in found.columns])
+    assert predicted.tobytes() == booster.predict(xgb.DMatrix(X)).astype(np.float32).tobytes()
+    assert predict_fn(rows(model, X[:0]), model).names == names
+    record = compile_fn(str(tmp_path), rows(model), model)
+    assert (record["proven"], record["reason"]) == (False, f"{len(names)} numbers a row")
+
+
+def test_several_numbers_in_every_shape(tmp_path):
+    """They are what one number is elsewhere: a line of cells, a list, a row of an array, keys beside the caller's."""
+    (tmp_path / "model").mkdir()
+    booster = boost("reg:squarederror", TWO, names=list("abcd"))
+    saved(tmp_path / "model", booster)
+    stage = loading.load("predictor", read({"SAGEMAKER_BASE_DIR": str(tmp_path)}))
+    row = np.array([[1.0, 2.0, 3.0, 4.0]], np.float32)
+    first, second = booster.inplace_predict(row)[0].tolist()
+
+    def answered(body, kind="application/json", accept=None):
+        return ask(stage, body, kind, accept)[0]
+
+    array = np.load(io.BytesIO(answered(b"1,2,3,4", "text/csv", "application/x-npy")))
+    lines = answered(b"1,2,3,4\n1,2,3,4\n", "text/csv").decode().split()
+    instances = json.loads(answered(b'{"instances": [[1, 2, 3, 4]]}'))
+    records = json.loads(answered(b'[{"id": "7", "a": 1, "b": 2, "c": 3, "d": 4}]'))
+    null = answered(b"1,2,3,4\nx,2,3,4\n", "text/csv; bad-rows=null").decode().split("\n")
+    assert array.tolist() == [[first, second]]
+    assert [np.float32(cell) for cell in lines[1].split(",")] == [first, second]
+    assert np.array(instances["predictions"], np.float32).tolist() == [[first, second]]
+    assert list(records[0]) == ["id", "a", "b", "c", "d", "prediction_0", "prediction_1"]
+    assert null == [lines[0], ",", ""]
 
 
 @pytest.mark.parametrize(

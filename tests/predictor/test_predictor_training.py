@@ -1,5 +1,9 @@
 import json
 import logging
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -194,3 +198,26 @@ def test_sagemakers_own_hyperparameters_are_passed_over(tmp_path):
     train(work)
 
     assert (work.model_dir / "model.ubj").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_training_says_so(tmp_path, number):
+    """SageMaker stops a job by SIGTERM, which a container's first process would ignore; the model is not half there."""
+    channel = tmp_path / "input" / "data" / "train"
+    channel.mkdir(parents=True)
+    (channel / "train.csv").write_text("a,y\n" + "".join(f"{i},{i % 7}\n" for i in range(50)))
+    settings = tmp_path / "input" / "config" / "hyperparameters.json"
+    settings.parent.mkdir()
+    settings.write_text('{"num_round": "1000000", "nthread": "1"}')
+    environ = {**os.environ, "SAGEMAKER_BASE_DIR": str(tmp_path)}
+
+    command = [sys.executable, "-m", "predictor", "train"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as running:
+        assert any('"progress"' in line for line in running.stdout)
+        running.send_signal(number)
+        rest, _ = running.communicate(timeout=60)
+
+    assert running.returncode == 128 + number
+    assert f"stopped by {number.name}" in rest
+    assert (tmp_path / "output" / "failure").read_text() == f"stopped by {number.name}\n"
+    assert not (tmp_path / "model").exists()

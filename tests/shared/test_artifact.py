@@ -227,6 +227,16 @@ def test_schemas_are_compared_by_name_and_kind():
     )
 
 
+def test_names_that_only_number_columns_say_nothing():
+    """A model that was fitted on an array calls them f0, f1: it fits whatever gives as many numbers."""
+    array = schema([("f0", "float32"), ("f1", "float32")])
+    numbers = schema([("a", "float64"), ("b", "float64")])
+
+    assert (numbers.mismatch(array), array.mismatch(numbers)) == (None, None)
+    assert "string against float32" in INPUT.mismatch(array)
+    assert "'a' against 'f1'" in numbers.mismatch(schema([("f1", "float32"), ("f0", "float32")]))
+
+
 def test_a_column_is_found_by_its_name_in_any_case():
     """An exact name wins; names that differ in case or outer blanks alone need it."""
     twins = schema([("ab", "float64"), ("AB", "float64"), ("b", "float64"), (" b", "float64")])

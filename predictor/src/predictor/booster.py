@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stagewire.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import xgboost as xgb
@@ -28,15 +29,15 @@ _PLACE: Final = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 class Purpose:
     """What a Booster was trained for.
 
-    `classes` and `targets` are XGBoost's counts: classes of a multi:* objective, else 0; numbers a
-    row gets, 1 but for several labels or quantiles. `iterations` ends at the best one when
-    early stopping found it, (0, 0) means all: what XGBRegressor.predict uses.
+    `classes` is XGBoost's count for a multi:* objective, else 0. `several` tells apart the numbers of
+    a row, where there is more than one, by label (0 and so on) or quantile (0.1). `iterations` ends at
+    the best one when early stopping found it, (0, 0) means all: what XGBRegressor.predict uses.
     """
 
     objective: str
     booster: str
     classes: int
-    targets: int
+    several: tuple[str, ...]
     iterations: tuple[int, int]
 
 
@@ -96,6 +97,14 @@ def purpose(booster: xgb.Booster) -> Purpose:
         objective=learner["objective"]["name"],
         booster=learner["gradient_booster"]["name"],
         classes=int(counts["num_class"]),
-        targets=int(counts["num_target"]),
+        several=_several(int(counts["num_target"]), learner["objective"]),
         iterations=(0, int(best) + 1) if best is not None else (0, 0),
     )
+
+
+def _several(count: int, objective: Mapping[str, Any]) -> tuple[str, ...]:
+    if count == 1:
+        return ()
+    alphas = objective.get("quantile_loss_param", {}).get("quantile_alpha", "[]")
+    found = tuple(str(alpha) for alpha in json.loads(alphas))
+    return found if len(found) == count else tuple(map(str, range(count)))

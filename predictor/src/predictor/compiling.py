@@ -48,6 +48,8 @@ def make(booster: xgb.Booster, signature: Signature) -> Plan:
         Unplanned: it has what a plan cannot express.
 
     """
+    if signature.several:
+        raise Unplanned(f"{len(signature.several)} numbers a row")
     model = json.loads(booster.save_raw("json"))
     boosted = model["learner"]["gradient_booster"]
     if boosted["name"] == LINEAR:

@@ -97,7 +97,7 @@ def load(model_dir: Path, told: Start | None = None) -> Predictor:
         engine = Engine(path, plan.signature)
         return _predictor(engine, Both(plan, engine))
     booster = load_booster(path)
-    engine = Engine(path, signatures.of(booster, path), booster)
+    engine = Engine(path, signatures.of(booster), booster)
     return _predictor(engine, engine, reason)
 
 

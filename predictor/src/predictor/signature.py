@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from predictor.booster import purpose
 from predictor.notes import LABEL, classes, names_in
-from predictor.verdict import CLASSIFIERS, Value, Verdict
-from stagewire.errors import ArtifactError
+from predictor.verdict import CLASSIFIERS, Value, Values, Verdict
 from stagewire.schema import Field, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import xgboost as xgb
-
-    from predictor.booster import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +21,7 @@ class Signature:
     """The objective, the features' names, the label's, and the classes of a classifier.
 
     `width` is how many numbers XGBoost gives a row; `iterations` is which trees count, as it
-    takes them.
+    takes them; `several` tells apart the numbers of a row that are no probabilities, if more than one.
     """
 
     objective: str
@@ -34,6 +30,7 @@ class Signature:
     classes: tuple[str | int, ...]
     width: int
     iterations: tuple[int, int]
+    several: tuple[str, ...] = ()
 
     def schema(self) -> Schema:
         """Return the features: float32 columns, since XGBoost casts every feature to float32 itself."""
@@ -41,6 +38,8 @@ class Signature:
 
     def verdict(self) -> Verdict:
         """Choose what the numbers mean."""
+        if self.several:
+            return Values(self.several)
         kind = CLASSIFIERS.get(self.objective)
         return kind(self.classes) if kind else Value()
 
@@ -62,30 +61,22 @@ def from_json(data: Mapping[str, Any]) -> Signature:
     )
 
 
-def of(booster: xgb.Booster, path: Path) -> Signature:
+def of(booster: xgb.Booster) -> Signature:
     """Read the signature out of a Booster.
 
     Raises:
-        ArtifactError: the Booster is of a kind that is not served, or its notes do not fit it.
+        ArtifactError: the Booster's notes do not fit it.
 
     """
     meant = purpose(booster)
-    _check(meant, path)
-    decides = meant.objective in CLASSIFIERS
+    decides = meant.objective in CLASSIFIERS and not meant.several
+    shares = meant.classes if meant.objective == "multi:softprob" else 1
     return Signature(
         objective=meant.objective,
         names=names_in(booster),
         label=booster.attr(LABEL),
         classes=classes(booster, meant.classes or 2) if decides else (),
-        width=meant.classes if meant.objective == "multi:softprob" else 1,
+        width=len(meant.several) or shares,
         iterations=meant.iterations,
+        several=meant.several,
     )
-
-
-def _check(meant: Purpose, path: Path) -> None:
-    if meant.targets > 1:
-        msg = (
-            f"{path} gives {meant.targets} numbers a row (several labels or quantiles), and a "
-            "prediction is one: train one model for each"
-        )
-        raise ArtifactError(msg)

@@ -44,6 +44,22 @@ class Value:
         return (Column(PREDICTION, raw, Role.PREDICTION),)
 
 
+class Values:
+    """Several numbers, each in a column of its own: several labels, or quantiles of one."""
+
+    def __init__(self, several: Sequence[str]) -> None:
+        self.names = tuple(f"{PREDICTION}_{name}" for name in several)
+
+    def schema(self) -> Schema:
+        """Return one column a number."""
+        return Schema(tuple(Field(name, "float32") for name in self.names), task="regression")
+
+    def columns(self, raw: NDArray[np.float32]) -> tuple[Column, ...]:
+        """Return the numbers, of shape (rows, numbers), in columns."""
+        named = zip(self.names, raw.T, strict=True)
+        return tuple(Column(name, numbers, Role.PREDICTION) for name, numbers in named)
+
+
 class Labels:
     """The label alone, because the objective gives no probability: multi:softmax, binary:hinge."""
 

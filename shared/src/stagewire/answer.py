@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stagewire.schema import Schema
     from stagewire.table import Array, Table
 
+PREDICTION = "prediction"
 ERRORS = "prediction_error"
 # pandas' split form carries its index beside the columns; it is carried under this name.
 INDEX = "__index__"
@@ -27,7 +28,8 @@ INDEX = "__index__"
 class Answer:
     """The caller's own columns, and the stage's results beside them.
 
-    `results` are features, or a `prediction` followed by one `prediction_<class>` a class.
+    `results` are features, or a `prediction` followed by one `prediction_<class>` a class, or several
+    predictions, `prediction_0` and so on.
     Rows with errors are missing in them (NaN or None) when the policy is `null`.
     """
 
@@ -36,6 +38,11 @@ class Answer:
     caller: tuple[Column, ...]
     results: tuple[Column, ...]
     classes: tuple[str | int, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """Whether the results are several predictions, none of which is the prediction."""
+        return not self.featurized and bool(self.results) and self.results[0].name != PREDICTION
 
     @property
     def featurized(self) -> bool:
@@ -61,9 +68,14 @@ class Answer:
         return columns
 
     def bare(self, *, proba: bool) -> tuple[Column, ...]:
-        """Return the results alone: features, or the prediction, with its probabilities if asked."""
+        """Return the results alone: features, or what is predicted, with its probabilities if asked."""
         results = tuple(column for column in self.results if column.role is not Role.ERROR)
-        return results if self.featurized or proba else results[:1]
+        return results if self.featurized or proba else predicted(results)
+
+
+def predicted(results: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Leave out the probabilities that follow a prediction; several predictions have names of their own."""
+    return results if results and results[0].name != PREDICTION else results[:1]
 
 
 def assemble(data: Table, results: Table, output: Schema | None) -> Answer:

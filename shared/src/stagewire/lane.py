@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 import numpy as np
 
 from stagewire import media
-from stagewire.answer import Answer
+from stagewire.answer import Answer, predicted
 from stagewire.codec import CODECS, npy, text_csv
 from stagewire.codec.charset import UTF8
 from stagewire.codec.plain_csv import plain
@@ -198,7 +198,7 @@ class Scores(Lane):
             return None
         columns = self.model.block(block)
         if form == media.CSV:
-            shown = columns if found.request.proba else columns[:1]
+            shown = columns if found.request.proba else predicted(columns)
             return text_csv.document(shown, header=False), form
         request = replace(found.request, id=given)
         classes = self.stage.output.classes if self.stage.output else ()

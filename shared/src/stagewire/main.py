@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -62,23 +63,42 @@ def _asked(name: str, words: Sequence[str]) -> tuple[str, str | None]:
     return options.command, getattr(options, "hop_dtype", None)
 
 
+class Stopped(BaseException):
+    """A signal ends the training: SageMaker stops a job by SIGTERM, a person by Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.status = 128 + number  # as shells count, and as Docker shows it
+
+
+def _stop(number: int, _frame: object) -> None:
+    raise Stopped(number)
+
+
 def train(name: str, found: Settings) -> int:
     """Train, or write the reason why not to `output/failure`; returns the exit status."""
     from stagewire.training import Job, TrainingError
 
+    # The first process of a container ignores what it has no handler for.
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         importlib.import_module(f"{loading.module(name)}.training").train(Job(found.base))
     except (TrainingError, ArtifactError) as error:
         return _failed(found, str(error))
+    except Stopped as stopped:
+        return _failed(found, str(stopped), stopped.status)
     except Exception as error:  # noqa: BLE001 (whatever it is, SageMaker shows the reason)
         _log.exception("training failed")
         last = traceback.extract_tb(error.__traceback__)[-1]
         return _failed(found, f"{type(error).__name__}: {error} ({last.name}, line {last.lineno})")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     _log.info("trained")
     return 0
 
 
-def _failed(found: Settings, reason: str) -> int:
+def _failed(found: Settings, reason: str, status: int = 1) -> int:
     _log.error("training failed: %s", reason)
     path = found.base / "output" / "failure"
     try:
@@ -86,7 +106,7 @@ def _failed(found: Settings, reason: str) -> int:
         path.write_text(reason[:_FAILURE_CHARACTERS] + "\n", encoding="utf-8")
     except OSError as error:
         _log.error("the reason cannot be written: %s", error)
-    return 1
+    return status
 
 
 def _compile(name: str, found: Settings, hop_dtype: str | None) -> int:

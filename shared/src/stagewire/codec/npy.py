@@ -134,7 +134,7 @@ def head(dtype: str, shape: tuple[int, ...]) -> bytes:
 
 
 def write(answer: Answer) -> bytes:
-    """Write predictions 1-D (labels if they are numbers, else probabilities 2-D), features 2-D.
+    """Write predictions 1-D (labels if they are numbers, else probabilities 2-D), features and several predictions 2-D.
 
     Raises:
         NotAcceptable: the answer has names or text, which an array cannot carry.
@@ -144,7 +144,7 @@ def write(answer: Answer) -> bytes:
         msg = "application/x-npy carries results without names; this request's columns need Arrow, CSV or JSON"
         raise NotAcceptable(msg)
     columns = [column.numpy() for column in answer.bare(proba=True)]
-    if answer.featurized:
+    if answer.featurized or (answer.several and all(map(_numbers, columns))):
         return dump(np.column_stack(columns))
     text = any(isinstance(name, str) for name in answer.classes) or not _numbers(columns[0])
     if text or (answer.request.proba and answer.classes):

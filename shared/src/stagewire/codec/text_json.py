@@ -168,7 +168,7 @@ def rows_of(answer: Answer) -> list[dict[str, Any]]:
 def bare(answer: Answer) -> list[Any]:
     """Return results without names: values, rows of features, or a label with its probabilities."""
     columns = [values(column) for column in answer.bare(proba=True)]
-    if answer.featurized:
+    if answer.featurized or answer.several:
         return [list(row) for row in zip(*columns, strict=True)]
     if len(columns) == 1:
         return columns[0] if not answer.classes else [{"label": label} for label in columns[0]]
