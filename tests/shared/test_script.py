@@ -393,13 +393,29 @@ def test_the_context_goes_where_there_is_room_for_it(function, takes):
     [
         ([1.0], "1 results for 2 rows"),
         (np.ones((2, 1, 1)), r"shape \(2, 1, 1\)"),
-        (3, r"shape \(\)"),
+        (3, r"float|int of shape \(\)"),
+        (None, r"NoneType of shape \(\)"),
+        ("ab", r"str of shape \(\)"),
+        (b"ab", r"bytes of shape \(\)"),
     ],
 )
 def test_results_that_are_not_one_a_row_are_500(found, reason):
-    """The stage's own mistake is told as such."""
+    """The stage's own mistake is told as such; text is no row of letters."""
     with pytest.raises(StageFailed, match=reason):
         ask(stage_of(lambda _table, _model: found), b"1\n2\n")
+
+
+@pytest.mark.parametrize("found", ["None", "5.0", "'ab'", "{}", "iter([1])"])
+def test_results_for_a_body_that_input_fn_read_are_one_a_row_too(bundle, found):
+    """How many rows there were nobody knows, but none of these is a result a row."""
+    stage = bundle(
+        MODEL_FN
+        + "def input_fn(body, content_type):\n    return body\n"
+        + f"def predict_fn(data, model):\n    return {found}\n"
+    )
+
+    with pytest.raises(StageFailed, match=r"predict_fn returned .* a result a row is wanted"):
+        ask(stage, b"1\n2\n")
 
 
 @pytest.mark.parametrize("found", [[5, 6], np.array([5, 6]), np.array([[5], [6]])])

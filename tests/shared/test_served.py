@@ -171,7 +171,7 @@ def test_a_refused_model_is_served_as_a_reason(start, pinged):
 
 
 PRINTS = """
-import logging, sys
+import logging, sys, threading
 
 logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
 print("at", "import")
@@ -183,6 +183,9 @@ def transform_fn(model, body, content_type, accept):
     print("two\\nlines, half a", end=" ", flush=True)
     sys.stdout.writelines(["li", "ne\\n", "\\n"])
     logging.warning("heard")
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
     return f"{sys.stdout.encoding} {sys.stdout.fileno()}"
 """
 
@@ -201,13 +204,15 @@ def test_what_a_program_prints_is_lines_of_the_log(start, pinged, workers):
     said = [line["message"] for line in lines if line["logger"] == "stdout"]
     assert found.split() == [sys.stdout.encoding, "1"]
     assert said.count("at import") == int(workers)
-    assert [line for line in said if line not in {"at import", "loaded"}] == [
+    assert [line for line in said if line not in {"at import", "loaded"}][:4] == [
         "two",
         "lines, half a ",
         "line",
         "heard",
     ]
     assert sum(line["message"] == "heard" and line["logger"] == "root" for line in lines) == 1
+    (uncaught,) = (line for line in lines if line["level"] == "CRITICAL")
+    assert "ZeroDivisionError" in uncaught["traceback"]
 
 
 COLLECTS = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,7 +13,10 @@ import orjson
 from stagewire.printed import Printed
 
 if TYPE_CHECKING:
+    from types import TracebackType
     from typing import TextIO
+
+_log = logging.getLogger(__name__)
 
 
 class JsonLines(logging.Formatter):
@@ -39,14 +43,25 @@ class JsonLines(logging.Formatter):
 
 
 def start(stage: str, level: int, stream: TextIO | None = None, *, printed: bool = False) -> None:
-    """Send every logger's lines to stdout in this form, warnings among them, and prints if `printed`."""
+    """Send every logger's lines to stdout in this form, warnings among them.
+
+    With `printed` also what a program prints, and what nobody caught: a server's, which runs others' code.
+    """
     stream = stream or sys.stdout
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines(stage))
     if printed:
+        sys.excepthook = _unhandled
+        threading.excepthook = lambda told: _unhandled(*told[:3])
         sys.stdout = cast("TextIO", Printed(stream, handler))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     # uvicorn's own start-up chatter says nothing that ours does not; its errors stay.
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def _unhandled(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    _log.critical("nobody caught this", exc_info=(kind, error or kind(), trace))

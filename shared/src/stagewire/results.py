@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from stagewire.table import Array
 
 
-def results(found: Any, rows: int, output: Schema | None) -> Table:
+def results(found: Any, rows: int | None, output: Schema | None) -> Table:
     """Make a table of results out of a Table, DataFrame, Series, array, sparse matrix or list.
 
     One dimension is a prediction; two are features, unless a column is called `prediction` or the
-    output schema says otherwise.
+    output schema says otherwise. `rows` is how many were asked for, None where nobody knows.
 
     Raises:
         StageFailed: nothing that has one result a row.
 
     """
     table = _table(found, output)
-    if table.rows != rows:
+    if rows is not None and table.rows != rows:
         msg = f"predict_fn returned {table.rows} results for {rows} rows"
         raise StageFailed(msg)
     return table
@@ -42,7 +42,7 @@ def _table(found: Any, output: Schema | None) -> Table:
     if hasattr(found, "columns") and hasattr(found, "items"):
         return from_frame(found, role=_role(tuple(str(name) for name in found.columns), output))
     array = np.asarray(found.to_numpy() if hasattr(found, "to_numpy") else found)
-    if array.dtype.kind in "US":
+    if array.dtype.kind in "US" and array.ndim:
         array = objects(array.tolist())
     if array.ndim == 1:
         return Table((Column("prediction", array, Role.PREDICTION),), len(array))

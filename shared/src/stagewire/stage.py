@@ -156,12 +156,10 @@ class Stage:
         if self.script.output_fn:
             wanted = self._user_accept(accept)
             return typed(call(self.script.output_fn, found, wanted, context=context), wanted)
-        rows = len(found)
+        made = results(found, None, self.output)
         request = Request(context.request_id, _ORIGINS.get(_name(content_type), Origin.CSV))
-        table = Table((), rows, request)
-        return self._encode(
-            table, assemble(table, results(found, rows, self.output), self.output), accept
-        )
+        table = Table((), made.rows, request)
+        return self._encode(table, assemble(table, made, self.output), accept)
 
     def run(self, table: Table, context: Context) -> tuple[Table, Table]:
         """Predict the good rows; rows that turn out to be bad are set apart, and the rest is predicted.
