@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from control_plane import container, refused, wait
+from control_plane import ROLE, container, refused, wait
 
 
 def test_a_name_that_is_taken_and_one_that_is_not_there(sagemaker, modelled, configured):
@@ -70,6 +70,120 @@ def test_a_configuration_that_the_platform_refuses_is_refused(sagemaker, modelle
 
     assert code == "ValidationException"
     assert message in text
+
+
+SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1}}
+INSTANCE = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+OUTPUT = {"OutputConfig": {"S3OutputPath": "s3://b/out"}}
+CAPTURE = {
+    "EnableCapture": True,
+    "InitialSamplingPercentage": 100,
+    "DestinationS3Uri": "s3://b/c",
+    "CaptureOptions": [{"CaptureMode": "Input"}],
+}
+ALONE = "must be the only one, and its endpoint not asynchronous"
+CLOSED = "supports neither VpcConfig nor network isolation"
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "message"),
+    [
+        ({"EnableNetworkIsolation": True}, {}, CLOSED),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, {}, CLOSED),
+        ({}, {"AsyncInferenceConfig": OUTPUT}, ALONE),
+        ({}, {"ProductionVariants": [INSTANCE]}, ALONE),
+    ],
+    ids=["isolation", "vpc", "async", "variants"],
+)
+def test_what_serverless_excludes_is_refused(sagemaker, modelled, model, more, message):
+    """As the platform's page of serverless endpoints lists it."""
+    name = modelled(1, **model)
+    variants = [SERVERLESS, *more.pop("ProductionVariants", [])]
+
+    code, text = refused(
+        sagemaker.create_endpoint_config,
+        EndpointConfigName="c",
+        ProductionVariants=[
+            {"VariantName": f"v{place}", "ModelName": name, **each}
+            for place, each in enumerate(variants)
+        ],
+        **more,
+    )
+
+    assert code == "ValidationException"
+    assert message in text
+
+
+def test_serverless_excludes_model_data_that_is_no_archive(sagemaker, bucket, named):
+    """ModelDataSource is for instances."""
+    source = {"S3Uri": bucket(x=b""), "S3DataType": "S3Object", "CompressionType": "Gzip"}
+    image = {"Image": "stub", "ModelDataSource": {"S3DataSource": source}}
+    sagemaker.create_model(ModelName=named, ExecutionRoleArn=ROLE, PrimaryContainer=image)
+    variant = {"VariantName": "v", "ModelName": named, **SERVERLESS}
+
+    _, text = refused(
+        sagemaker.create_endpoint_config, EndpointConfigName="c", ProductionVariants=[variant]
+    )
+
+    assert text == "Serverless variant v does not support a ModelDataSource."
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            {"ShadowProductionVariants": [{"VariantName": "s", "ModelName": "m"}]},
+            "ShadowProductionVariants",
+        ),
+        (
+            {
+                "ExplainerConfig": {
+                    "ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {}}}
+                }
+            },
+            "ExplainerConfig",
+        ),
+        ({"DataCaptureConfig": CAPTURE}, "DataCaptureConfig"),
+        ({"ProductionVariants": [{"VariantName": "v", **INSTANCE}]}, "inference components"),
+    ],
+    ids=["shadow", "explainer", "capture", "components"],
+)
+def test_what_no_endpoint_has_here_is_refused_by_name(sagemaker, modelled, more, message):
+    """It would be without effect, and nobody would know."""
+    variant = {"VariantName": "v", "ModelName": modelled(1), **INSTANCE}
+    more = {"ProductionVariants": [variant], **more}
+
+    code, text = refused(sagemaker.create_endpoint_config, EndpointConfigName="c", **more)
+
+    assert code == "UnsupportedOperation"
+    assert message in text
+
+
+def test_a_model_package_is_refused_by_name(sagemaker):
+    """There is no registry of models here."""
+    code, text = refused(
+        sagemaker.create_model, ModelName="m", PrimaryContainer={"ModelPackageName": "p"}
+    )
+
+    assert code == "UnsupportedOperation"
+    assert "ModelPackageName" in text
+
+
+def test_keys_of_kms_are_described_and_encrypt_nothing(sagemaker, modelled, named):
+    """Results in the box's S3 are readable by whoever reaches this machine, with or without."""
+    key = "arn:aws:kms:us-east-1:123456789012:key/k"
+    asynchronous = {"OutputConfig": {**OUTPUT["OutputConfig"], "KmsKeyId": key}}
+    variant = {"VariantName": "v", "ModelName": modelled(1), **INSTANCE}
+
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=named,
+        ProductionVariants=[variant],
+        AsyncInferenceConfig=asynchronous,
+        KmsKeyId=key,
+    )
+
+    found = sagemaker.describe_endpoint_config(EndpointConfigName=named)
+    assert (found["KmsKeyId"], found["AsyncInferenceConfig"]) == (key, asynchronous)
 
 
 def test_deleted_things_are_gone(sagemaker, modelled, configured, named):
