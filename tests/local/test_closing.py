@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 
 import pytest
 import uvicorn
 
+from stagewire_local.bundle import connected
 from stagewire_local.chain import Chain
 from stagewire_local.client import Client
-from stagewire_local.door import config, listen
+from stagewire_local.door import Door, config, listen
 from stagewire_local.driver import ContainerSpec
 from stagewire_local.fixed import FixedDriver
 from stagewire_local.health import Health
@@ -55,3 +57,17 @@ async def test_who_is_not_done_when_the_door_closes_is_told_to_try_again(stubs, 
     assert b"x-amzn-errortype: ServiceUnavailable" in head
     assert json.loads(body)["Message"] == "The door is closing. Try again."
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.anyio
+async def test_a_signal_that_comes_before_the_server_takes_them_is_not_lost(stubs, stub, tmp_path):
+    """The port is open by then, and Ctrl-C has to end a door whose containers never are ready."""
+    [one] = stubs(stub(ping=503))
+    door = Door(bundles=[connected(f"pipe={one.url}")], root=tmp_path, environ={})
+    ready = []
+
+    await asyncio.wait_for(
+        door.serve(listen("127.0.0.1", 0), ready=ready.append, told=[signal.SIGTERM]), timeout=30
+    )
+
+    assert ready == []

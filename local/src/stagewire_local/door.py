@@ -67,27 +67,38 @@ class Door:
 
         `ready` is called once, when every endpoint is InService. Raises EngineError.
         """
-        # uvicorn takes the signals, stops, and sends them to the handlers it found: to ours, which
-        # do nothing, for the containers are still to be stopped and the exit code is to be 0.
+        # uvicorn takes the signals once it serves, stops, and sends them to the handlers it found: to
+        # ours, which only remember, for the containers are still to be stopped and the exit code is
+        # to be 0.
+        told: list[int] = []
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, ignore)
+            signal.signal(number, lambda number, _: told.append(number))
         archive.remove(self.root)  # what a door that was killed left behind
         try:
             with asyncio.Runner(loop_factory=config(None).get_loop_factory()) as runner:
-                return runner.run(self.serve(listener, ready=ready))
+                return runner.run(self.serve(listener, ready=ready, told=told))
         finally:
             archive.remove(self.root)
 
     async def serve(
-        self, listener: socket.socket, *, ready: Callable[[Sequence[Endpoint]], None]
+        self,
+        listener: socket.socket,
+        *,
+        ready: Callable[[Sequence[Endpoint]], None],
+        told: Sequence[int] = (),
     ) -> bool:
-        """Do what `run` does in a loop that runs already, until cancelled or signalled."""
+        """Do what `run` does in a loop that runs already, until cancelled or signalled.
+
+        `told` has the signals that came before the server took them.
+        """
         clients = Clients(reached(listener), region=self.region)
         own = await asyncio.to_thread(self._own, listener.getsockname()[1], clients)
         async with Client() as client:
             made = parts(self, client=client, clients=clients, driver=own)
             server = uvicorn.Server(config(made.box))
             running = asyncio.create_task(server.serve(sockets=[listener]))
+            await asyncio.sleep(0)  # from its first step on, the server has the signals
+            server.should_exit = bool(told)
             try:
                 for bundle in self.bundles:
                     await serving.serve(made.actions, bundle)
@@ -180,8 +191,3 @@ def config(app: Box | None) -> uvicorn.Config:
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-
-
-def ignore(number: int, frame: object) -> None:
-    """Take a signal that uvicorn has acted on already."""
-    log.debug("signal %s at %s", number, frame)

@@ -134,7 +134,7 @@ def awaited(
     plan: Launch, process: subprocess.Popen[bytes], *, log: Path
 ) -> Sequence[dict[str, Any]]:
     """Show a door's log until it is ready; return its endpoints. Raises ClickException."""
-    with log.open() as lines:
+    with log.open(encoding="utf-8", errors="replace") as lines:  # a line may be half written
         while True:
             new = lines.read()  # what is written once it is ready is not shown twice
             endpoints = ready(plan, process.pid)
