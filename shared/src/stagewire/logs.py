@@ -47,13 +47,13 @@ def start(stage: str, level: int, stream: TextIO | None = None, *, printed: bool
 
     With `printed` also what a program prints, and what nobody caught: a server's, which runs others' code.
     """
-    stream = stream or sys.stdout
-    handler = logging.StreamHandler(stream)
+    out = stream or sys.stdout
+    handler = logging.StreamHandler(out)
     handler.setFormatter(JsonLines(stage))
     if printed:
         sys.excepthook = _unhandled
         threading.excepthook = lambda told: _unhandled(*told[:3])
-        sys.stdout = cast("TextIO", Printed(stream, handler))
+        sys.stdout = cast("TextIO", Printed(out, handler))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     # uvicorn's own start-up chatter says nothing that ours does not; its errors stay.
