@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from stagewire.table import Column, Values
 
 _OPTION = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+NESTED = (list, dict)
+_FLOATING = (float, *NESTED)
 _INFINITE = (float("inf"), float("-inf"))
 _QUOTED = re.compile('[",\r\n\ufeff]')  # a mark of byte order would be lost at the start of a body
 
@@ -132,7 +134,7 @@ def _told(column: Column, said: Sequence[str]) -> Column:
     if gone.any():
         name = f"column {column.name!r}".casefold()  # which the caller may have written in any case
         gone &= [name in each for each in said]
-        missing = np.nan if values.dtype.kind == "f" else None
+        missing: Any = np.nan if values.dtype.kind == "f" else None
         values = np.where(gone, missing, values).astype(values.dtype)
     return replace(column, values=values)
 
@@ -155,7 +157,7 @@ def refuse_infinite_in(name: str, cell: object) -> None:
         NotAcceptable: there is one.
 
     """
-    if isinstance(cell, float | list | dict) and any(leaf in _INFINITE for leaf in leaves(cell)):
+    if isinstance(cell, _FLOATING) and any(leaf in _INFINITE for leaf in leaves(cell)):
         raise _infinite(name)
 
 
