@@ -11,8 +11,9 @@ import numpy as np
 from stagewire.answer import INDEX
 from stagewire.codec import codec
 from stagewire.codec.cells import NESTED, leaves
-from stagewire.conform import conform, is_number, shorten
+from stagewire.conform import conform, is_number
 from stagewire.errors import LISTED_ROWS, BadRows, RowError, SchemaMismatch
+from stagewire.excerpt import shorten
 from stagewire.parsed import ABSENT
 from stagewire.request import Origin, Policy, from_parameters
 from stagewire.schema import Field, Schema
