@@ -31,7 +31,21 @@ def texts(column: Column) -> list[str]:
     values = floats(column.values)
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
         return _numbers(column.name, values)
-    return [_text(column.name, value) for value in column.tolist()]
+    return [_text(column.name, value) for value in listed(column)]
+
+
+def listed(column: Column) -> list[Any]:
+    """Return a column's values as Python's own.
+
+    Raises:
+        NotAcceptable: Python has no such value: a date after the year 9999, a zone that nobody knows.
+
+    """
+    try:
+        return column.tolist()
+    except (OverflowError, ValueError, LookupError) as error:
+        msg = f"column {column.name!r} holds what text cannot carry ({error}); ask for Arrow"
+        raise NotAcceptable(msg) from None
 
 
 def floats(values: Values) -> Values:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stagewire.codec.cells import dumps, floats, refuse_infinite, refuse_infinite_in
+from stagewire.codec.cells import dumps, floats, listed, refuse_infinite, refuse_infinite_in
 from stagewire.errors import NotAcceptable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def values(column: Column) -> list[Any]:
     """
     array = floats(column.values)
     if not isinstance(array, np.ndarray):
-        cells = column.tolist()
+        cells = listed(column)
         if array.type.num_fields:  # no other has floats within
             for cell in cells:
                 refuse_infinite_in(column.name, cell)
