@@ -44,11 +44,10 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         return records(document, Origin.JSON_RECORDS)
     if not isinstance(document, dict):
         raise _shape(document)
-    if schema and document.keys() >= set(schema.names):
-        # All features are there: whatever else it holds, an `input` among it, is carried.
-        return records([document], Origin.JSON_RECORD)
+    # Beside all features an `input` is carried, as whatever else there is.
+    row = schema is not None and document.keys() >= set(schema.names)
     for key, origin in _WRAPPED.items():
-        if key in document and not (schema and key in schema.names):
+        if key in document and not row and not (schema and key in schema.names):
             return _wrapped(document[key], key, origin, schema)
     if "columns" in document and "data" in document:
         return _split(document)
