@@ -54,9 +54,10 @@ def floats(values: Values) -> Values:
         return values
     from pyarrow import types
 
-    if types.is_dictionary(values.type) and types.is_floating(values.type.value_type):
-        values = values.cast(values.type.value_type)
-    return values.to_numpy() if types.is_floating(values.type) else values
+    kind = values.type
+    if types.is_dictionary(kind) and types.is_floating(kind.value_type):
+        return floats(values.cast(kind.value_type))
+    return values.to_numpy() if types.is_floating(kind) else values
 
 
 def quote(text: str) -> str:
