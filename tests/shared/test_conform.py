@@ -258,6 +258,15 @@ def test_numbers_that_are_no_characters_are_refused(code, order):
     assert table["a"].tolist() == ["\U0010ffffa", None, None]
 
 
+@pytest.mark.parametrize("cells", [[], [""], ["a"], ["\U0010ffff", "ab", ""]])
+def test_any_text_of_an_array_is_text(cells):
+    """One character, none of them and no rows at all are as good as any."""
+    values, errors = conform("numpy", np.array(cells, "U2" if cells != ["a"] else "U1"), TEXT)
+
+    assert values.tolist() == [cell or None for cell in cells]
+    assert not errors
+
+
 def test_null_columns_are_missing_whatever_is_wanted():
     """Arrow's null type holds nothing, which both kinds of column can be."""
     nothing = pa.chunked_array([pa.nulls(1)])

@@ -168,7 +168,7 @@ def _numpy(cells: Array, field: Field) -> Found:
 
 def _characters(cells: Array, field: Field) -> Found:
     """Read text that NumPy holds as numbers of characters, of which not all are."""
-    codes = np.ascontiguousarray(cells).view(np.uint32).reshape(len(cells), -1)
+    codes = np.ascontiguousarray(cells).view((np.uint32, cells.dtype.itemsize // 4))
     wrong = (codes > sys.maxunicode) | ((codes >= _HALVES[0]) & (codes <= _HALVES[1]))
     rows = np.flatnonzero(wrong.any(axis=1)).tolist()
     if rows:
