@@ -279,6 +279,10 @@ MORNING = dt.datetime(2020, 2, 29, 6, 30, tzinfo=dt.UTC)
         (pa.array([[Decimal("1.5")], None]), NotAcceptable, NotAcceptable),
         (pa.array([dt.timedelta(1), None]), NotAcceptable, NotAcceptable),
         (pa.array([pa.MonthDayNano([1, 2, 3]), None]), NotAcceptable, NotAcceptable),
+        (pa.array([2**62, None], pa.timestamp("s")), NotAcceptable, NotAcceptable),
+        (pa.array([2**62, None], pa.duration("s")), NotAcceptable, NotAcceptable),
+        (pa.array([2**31 - 1, None], pa.date32()), NotAcceptable, NotAcceptable),
+        (pa.array([0, None], pa.timestamp("us", "Nowhere/At All")), NotAcceptable, NotAcceptable),
     ],
     ids=lambda item: str(getattr(item, "type", item)),
 )

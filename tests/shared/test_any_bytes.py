@@ -142,6 +142,18 @@ def test_text_that_is_no_utf_8_is_malformed(kind):
         decode(arrow(length=[1.0], weight=[1.0], id=text), media.MediaType(media.ARROW), NUMBERS)
 
 
+def test_reasons_are_text():
+    """A column of another type that claims to say why rows are bad is none of ours."""
+    field = pa.field("why", pa.date32(), metadata={"sw-role": "error"})
+    table = pa.table([pa.array([2**31 - 1], pa.date32())], schema=pa.schema([field]))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+
+    with pytest.raises(Malformed, match="'why' states reasons and is date32"):
+        decode(sink.getvalue().to_pybytes(), media.MediaType(media.ARROW), NUMBERS)
+
+
 @pytest.mark.parametrize("metadata", [{b"sw-json": b"1"}, {b"sw-role": b"king"}])
 def test_marks_of_our_own_are_not_trusted(metadata):
     """An Arrow stream that claims to be from a stage of ours, and is not, is malformed."""

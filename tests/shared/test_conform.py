@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
@@ -8,10 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stagewire.conform import conform, is_number, shorten
+from stagewire.conform import conform, is_number
+from stagewire.decoding import decode
 from stagewire.errors import SchemaMismatch
+from stagewire.excerpt import shorten
+from stagewire.media import NPY, MediaType
 from stagewire.parsed import ABSENT
-from stagewire.schema import Field
+from stagewire.schema import Field, Schema
 
 NUMBER, SINGLE, TEXT = Field("a"), Field("a", "float32"), Field("a", "string")
 NOT_A_NUMBER = "is not a number"
@@ -237,6 +241,30 @@ def test_integers_that_float64_rounds_are_refused(kind):
         (2, str(-(2**53) - 1), INEXACT),
     ]
     assert values[0] == 2.0**53
+
+
+@pytest.mark.parametrize("code", [0xD800, 0xDFFF, 0x110000, 0xFFFFFFFF])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_numbers_that_are_no_characters_are_refused(code, order):
+    """An array states text by code points, which a stranger may have written: Python has no text of these."""
+    codes = np.array([[0x10FFFF, 0x61], [0x61, code], [0, 0]], np.uint32).astype(f"{order}u4")
+    file = io.BytesIO()
+    np.save(file, np.zeros(3, [("a", f"{order}U2")]))
+    body = file.getvalue()[: -codes.nbytes] + codes.tobytes()
+
+    table = decode(body, MediaType(NPY), Schema((TEXT,)))
+
+    assert [str(e) for e in table.errors] == ["row 1: column 'a' holds what is no character"]
+    assert table["a"].tolist() == ["\U0010ffffa", None, None]
+
+
+@pytest.mark.parametrize("cells", [[], [""], ["a"], ["\U0010ffff", "ab", ""]])
+def test_any_text_of_an_array_is_text(cells):
+    """One character, none of them and no rows at all are as good as any."""
+    values, errors = conform("numpy", np.array(cells, "U2" if cells != ["a"] else "U1"), TEXT)
+
+    assert values.tolist() == [cell or None for cell in cells]
+    assert not errors
 
 
 def test_null_columns_are_missing_whatever_is_wanted():

@@ -420,6 +420,16 @@ def test_a_body_in_another_wrapping_is_recognized(kind, body, reason):
         read(body, kind)
 
 
+def test_a_feature_may_be_called_as_a_part_of_the_split_form():
+    """The one feature of a stage may be called `data`, which rows in the split form stand under."""
+    only = schema([("data", "float64")])
+
+    split = read('{"columns": ["data"], "data": [[1], [2]]}', "application/json", only)
+    record = read('{"data": 3}', "application/json", only)
+
+    assert (split["data"].tolist(), record["data"].tolist()) == ([1.0, 2.0], [3.0])
+
+
 @pytest.mark.parametrize("kind", ["application/x-npy", media.ARROW])
 def test_an_empty_body_is_called_empty(kind):
     """The commonest mistake is said in plain words, whatever the parser calls it."""

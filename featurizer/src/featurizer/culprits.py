@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stagewire.conform import shorten
 from stagewire.errors import LISTED_ROWS, RowError
+from stagewire.excerpt import shorten
 from stagewire.limits import REASON_CHARACTERS
 
 if TYPE_CHECKING:

@@ -6,15 +6,15 @@ the schema states.
 
 from __future__ import annotations
 
-import json
 import math
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stagewire.errors import RowError, SchemaMismatch
-from stagewire.limits import VALUE_CHARACTERS
+from stagewire.excerpt import shorten
 from stagewire.parsed import ABSENT
 from stagewire.table import objects
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*", re.ASCII)
 _NAN = re.compile(r"[ \t]*[+-]?nan[ \t]*", re.IGNORECASE | re.ASCII)
-_JSON = json.JSONEncoder(ensure_ascii=False, default=repr)
+
+# Halves of surrogate pairs, which are no characters either.
+_HALVES = (0xD800, 0xDFFF)
 
 NOT_FINITE = "is not finite as float32"
 _NOT_A_NUMBER = "is not a number"
@@ -57,22 +59,6 @@ def is_number(cell: str) -> bool:
 def counts(cell: str) -> bool:
     """Tell whether CSV text has a place in a column of numbers, be it as missing or as infinite."""
     return _number_of_text(cell) != _NOT_A_NUMBER
-
-
-def shorten(value: object, most: int = VALUE_CHARACTERS) -> str:
-    """Write a value for an error message: text as it is, all else as JSON has it."""
-    text = value if isinstance(value, str) else _written(value, most)
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _written(value: object, most: int) -> str:
-    # Piece by piece, and no more than is shown: it may be as large as a body, or a thousand lists deep.
-    text = ""
-    for piece in _JSON.iterencode(value):
-        text += piece
-        if len(text) > most:
-            break
-    return text
 
 
 def error(row: int, field: Field, value: object, reason: str) -> RowError:
@@ -176,10 +162,22 @@ def _numpy(cells: Array, field: Field) -> Found:
     if not field.numeric:
         if kind != "U":
             raise _mismatch(field, str(cells.dtype))
-        return objects(cell or None for cell in cells.tolist()), []
+        return _characters(cells, field)
     if kind not in "fiu" or cells.dtype.itemsize > 8:  # noqa: PLR2004 (bytes: float64 and int64)
         raise _mismatch(field, str(cells.dtype))
     return cells.astype(np.float64, copy=False), _inexact(cells, field)
+
+
+def _characters(cells: Array, field: Field) -> Found:
+    """Read text that NumPy holds as numbers of characters, of which not all are."""
+    codes = np.ascontiguousarray(cells).view((np.uint32, cells.dtype.itemsize // 4))
+    wrong = (codes > sys.maxunicode) | ((codes >= _HALVES[0]) & (codes <= _HALVES[1]))
+    rows = np.flatnonzero(wrong.any(axis=1)).tolist()
+    if rows:
+        cells = cells.copy()
+        cells[rows] = ""
+    errors = [RowError(row, field.name, None, "holds what is no character") for row in rows]
+    return objects(cell or None for cell in cells.tolist()), errors
 
 
 def _inexact(cells: Array, field: Field) -> list[RowError]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from stagewire.answer import INDEX
 from stagewire.codec import codec
-from stagewire.codec.cells import leaves
-from stagewire.conform import conform, is_number, shorten
+from stagewire.codec.cells import NESTED, leaves
+from stagewire.conform import conform, is_number
 from stagewire.errors import LISTED_ROWS, BadRows, RowError, SchemaMismatch
+from stagewire.excerpt import shorten
 from stagewire.parsed import ABSENT
 from stagewire.request import Origin, Policy, from_parameters
 from stagewire.schema import Field, Schema
@@ -187,8 +188,9 @@ def _rounded(cell: Any) -> bool:
     """Tell a number that JSON readers have rounded, or a list or object with one in it."""
     if isinstance(cell, float):
         return abs(cell) >= _ROUNDED
-    inner = leaves(cell) if isinstance(cell, list | dict) else ()
-    return any(isinstance(leaf, float) and abs(leaf) >= _ROUNDED for leaf in inner)
+    if not isinstance(cell, NESTED):
+        return False
+    return any(isinstance(leaf, float) and abs(leaf) >= _ROUNDED for leaf in leaves(cell))
 
 
 def _passed_errors(parsed: Parsed) -> list[RowError]:

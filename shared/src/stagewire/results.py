@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stagewire.conform import NOT_FINITE, shorten
+from stagewire.conform import NOT_FINITE
 from stagewire.errors import RowError, StageFailed
+from stagewire.excerpt import shorten
 from stagewire.table import Column, Role, Table, from_frame, from_matrix, objects
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from featurizer.plan.operations import apply
-from stagewire.conform import shorten
 from stagewire.errors import BadRows, RowError
+from stagewire.excerpt import shorten
 from stagewire.limits import REASON_CHARACTERS
 
 if TYPE_CHECKING:

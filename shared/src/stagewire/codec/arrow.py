@@ -121,10 +121,15 @@ def _roles(fields: Sequence[pa.Field]) -> tuple[Role, ...] | None:
     if not any(stated):
         return None
     try:
-        return tuple(Role((role or b"carried").decode()) for role in stated)
+        roles = tuple(Role((role or b"carried").decode()) for role in stated)
     except ValueError as error:
         msg = f"an Arrow field states a role that does not exist: {error}"
         raise Malformed(msg) from None
+    for field, role in zip(fields, roles, strict=True):
+        if role is Role.ERROR and str(field.type) != "string":
+            msg = f"column {field.name!r} states reasons and is {field.type}"
+            raise Malformed(msg)
+    return roles
 
 
 def write(answer: Answer) -> bytes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from stagewire.table import Array, Column
 
+NESTED = (list, dict)
 _QUOTED = re.compile('[",\r\n\ufeff]')  # a byte-order mark would be lost at the start of a body
 
 
@@ -61,7 +62,7 @@ def _of_arrow(name: str, found: Any) -> Array:
     import pyarrow as pa
 
     try:
-        if pa.types.is_dictionary(found.type):
+        while pa.types.is_dictionary(found.type):
             found = found.cast(found.type.value_type)
         if pa.types.is_float16(found.type):
             found = found.cast(pa.float32())
@@ -70,7 +71,7 @@ def _of_arrow(name: str, found: Any) -> Array:
         if pa.types.is_time64(found.type):
             found = found.cast(pa.time64("us"))  # Python's own has no nanoseconds, and says nothing
         return objects(found.to_pylist())
-    except (pa.ArrowException, OverflowError, ValueError) as error:
+    except (pa.ArrowException, OverflowError, ValueError, LookupError) as error:
         msg = (
             f"column {name!r} holds a {found.type} that text cannot carry ({error}); ask for Arrow"
         )

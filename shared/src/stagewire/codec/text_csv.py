@@ -12,8 +12,8 @@ import orjson
 from stagewire.codec.cells import numbers, quote, texts
 from stagewire.codec.charset import UTF8, text
 from stagewire.codec.plain_csv import plain
-from stagewire.conform import shorten
 from stagewire.errors import Malformed
+from stagewire.excerpt import shorten
 from stagewire.limits import BODY_BYTES, BROKEN_ROWS
 from stagewire.parsed import Parsed, columns_of
 from stagewire.request import Origin

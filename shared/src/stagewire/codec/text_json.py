@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 from stagewire.answer import INDEX
 from stagewire.codec.json_cells import dump, values
 from stagewire.codec.json_text import load
-from stagewire.conform import shorten
 from stagewire.errors import Malformed, TooLarge
+from stagewire.excerpt import shorten
 from stagewire.limits import CELLS
 from stagewire.parsed import ABSENT, Parsed, columns_of
 from stagewire.request import Origin
