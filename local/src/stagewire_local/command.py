@@ -140,7 +140,10 @@ def down(context: click.Context, *, port: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print what the door tells, as JSON.")
 @click.option("--once", is_flag=True, help="Print the table once, in a terminal too.")
 def status(*, port: int, as_json: bool, once: bool) -> None:
-    """Show endpoints, containers, ports, health, requests and errors; live in a terminal."""
+    """Show endpoints and their containers; live in a terminal.
+
+    With ports, health, requests, errors and restarts.
+    """
     from stagewire_local import report, table
 
     if as_json:
@@ -160,7 +163,7 @@ def status(*, port: int, as_json: bool, once: bool) -> None:
 def logs(
     *, endpoint: str, container: str | None, lines: int | None, follow: bool, port: int
 ) -> None:
-    """Print the last lines (at most 200) that each container of an endpoint wrote."""
+    """Print the last lines, 200 at most, of an endpoint's containers."""
     from stagewire_local import written
 
     written.show(port, endpoint=endpoint, container=container, last=lines, follow=follow)
@@ -187,7 +190,7 @@ def run(context: click.Context, *, port: int, words: tuple[str, ...]) -> None:
 @PORT
 @click.pass_context
 def env(context: click.Context, *, port: int) -> None:
-    """Print the same for a shell: eval "$(stagewire local env)"."""
+    """Print what `run` sets, for a shell: eval "$(stagewire local env)"."""
     for key, value in needed(environment(context), port=port).items():
         click.echo(f"unset {key}" if value is None else f"export {key}={shlex.quote(value)}")
 

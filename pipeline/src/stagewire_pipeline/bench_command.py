@@ -74,7 +74,9 @@ def bench(  # noqa: PLR0913 (click passes one argument an option)
     accept: str | None,
     as_json: bool,
 ) -> None:
-    """Measure latency and throughput of an endpoint with the rows of FILE.
+    """Measure an endpoint with rows of your own.
+
+    Latency and throughput, with the rows of FILE.
 
     URL is a stage's or a door's /invocations; NAME an endpoint, called where boto3 would call it.
     """

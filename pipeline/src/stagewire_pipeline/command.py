@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stagewire_pipeline.child import Line
 
 
-@click.group(cls=Rooms)
+@click.group(cls=Rooms, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stagewire-pipeline", prog_name="stagewire")
 @click.pass_context
 def main(context: click.Context) -> None:
@@ -48,7 +48,9 @@ def environment(context: click.Context) -> Mapping[str, str]:
 @options.OUT
 @click.option("--numeric", callback=options.names, metavar="A,B", help="Columns of numbers.")
 @click.option("--categorical", callback=options.names, metavar="C,D", help="Columns of words.")
-@click.option("--task", type=click.Choice(["regression", "classification"]), help="Inferred.")
+@click.option(
+    "--task", type=click.Choice(["regression", "classification"]), help="Inferred unless given."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of split and training.")
 @click.option(
     "--set",
@@ -128,7 +130,8 @@ def demo(  # noqa: PLR0913 (click passes one argument an option)
     story.run(
         story.Demo(
             plan=Plan(data=data or story.data(), out=out),
-            port=port or (options.DOOR_PORT if keep else None),
+            port=port,
+            kept=options.DOOR_PORT,
             keep=keep,
             force=force,
             environ=environment(context),
@@ -140,7 +143,7 @@ def demo(  # noqa: PLR0913 (click passes one argument an option)
 
 @main.group()
 def images() -> None:
-    """The rooms' images."""
+    """Build the images of the stages and of the door."""
 
 
 @images.command()

@@ -69,7 +69,7 @@ def deploy(  # noqa: PLR0913 (click passes one argument an option)
     update: bool,
     wait: bool,
 ) -> None:
-    """Bring the packaged pipeline up as an endpoint, on AWS or on this machine."""
+    """Deploy the packaged pipeline as an endpoint, on AWS or here."""
     from stagewire_pipeline import deploying
 
     wish = deploying.Wish(
