@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from stagewire_pipeline import content
 from stagewire_pipeline.command import main
 from stagewire_pipeline.errors import DataError
+from stagewire_pipeline.rooms import Rooms
 
 WRONG = {
     "no data": (["train", "--data", "none.csv"], 1, "there is no file none.csv"),
@@ -17,7 +18,6 @@ WRONG = {
     "no file": (["invoke", "x", "none.csv"], 2, "none.csv"),
     "no door": (["invoke", "x", "-"], 1, "the door on this machine is --local"),
     "a file in the way": (["package", "--out", "rows/none"], 1, "no finished training"),
-    "nowhere to write": (["train", "--data", "rows", "--out", "rows/none"], 1, "Error: rows/none"),
     "two doors": (["invoke", "x", "-", "--local", "--endpoint-url", "http://x"], 2, "another"),
     "nothing trained": (["package", "--out", "none"], 1, "no finished training"),
     "no command": (["fly"], 2, "No such command 'fly'"),
@@ -44,6 +44,18 @@ def test_wrong_input_is_explained_without_a_traceback(case, environ, tmp_path):
     assert (ended.returncode, ended.stdout) == (code, "")
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_path_that_cannot_be_had_is_named(tmp_path):
+    """A folder that is none, or that is not ours, ends a command in one line and 1."""
+    group, file = Rooms(), tmp_path / "file"
+    file.touch()
+    group.command("write")((file / "none").touch)
+
+    told = CliRunner().invoke(group, ["write"])
+
+    assert told.exit_code == 1
+    assert told.stderr == f"Error: {file / 'none'}: Not a directory\n"
 
 
 def test_help_lists_this_rooms_commands():
