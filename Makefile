@@ -121,6 +121,7 @@ $(UV):
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; new = "too new for the locked libraries"; \
 	  sys.exit("$(PYTHON) is " + ("too old" if v < (3, 11) else new) if not (3, 11) <= v < (3, 14) else 0)' || \
 	  { echo "Stagewire needs Python 3.11 to 3.13; name one with: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Installing what requirements.lock names into .venv, once" >&2
 	@mkdir -p build
 	@$(PYTHON) -m venv .venv
 	@awk '/^[^ ]/ {mine = /^uv==/} mine && !/^ *#/' requirements.lock > build/uv.lock

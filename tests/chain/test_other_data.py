@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-CITIES = ("Zürich", "NA", "São Paulo", "", 'The "Hague"')
+CITIES = ("Zürich", "Zürich ", "NA", "São Paulo", "", 'The "Hague"')
 CLASSES = ("no", "perhaps", "yes, please")
 
 

@@ -140,7 +140,10 @@ def down(context: click.Context, *, port: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 @click.option("--once", is_flag=True, help="Print the table once, even in a terminal.")
 def status(*, port: int, as_json: bool, once: bool) -> None:
-    """Show endpoints and containers, their health and requests; live in a terminal."""
+    """Show endpoints and their containers; live in a terminal.
+
+    With ports, health, requests, errors and restarts.
+    """
     from stagewire_local import report, table
 
     if as_json:
@@ -187,7 +190,7 @@ def run(context: click.Context, *, port: int, words: tuple[str, ...]) -> None:
 @PORT
 @click.pass_context
 def env(context: click.Context, *, port: int) -> None:
-    """Print the environment of `run`: eval "$(stagewire local env)"."""
+    """Print what `run` sets, for a shell: eval "$(stagewire local env)"."""
     for key, value in needed(environment(context), port=port).items():
         click.echo(f"unset {key}" if value is None else f"export {key}={shlex.quote(value)}")
 

@@ -74,7 +74,9 @@ def bench(  # noqa: PLR0913 (click passes one argument an option)
     accept: str | None,
     as_json: bool,
 ) -> None:
-    """Measure an endpoint's latency and throughput with FILE's rows.
+    """Measure an endpoint with rows of your own.
+
+    Latency and throughput, with the rows of FILE.
 
     URL is any /invocations, of a stage or an endpoint. NAME is an endpoint, called where boto3 would.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stagewire_pipeline.child import Line
 
 
-@click.group(cls=Rooms)
+@click.group(cls=Rooms, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stagewire-pipeline", prog_name="stagewire")
 @click.pass_context
 def main(context: click.Context) -> None:
@@ -145,7 +145,8 @@ def demo(  # noqa: PLR0913 (click passes one argument an option)
     story.run(
         story.Demo(
             plan=Plan(data=data or story.data(), out=out),
-            port=port or (options.DOOR_PORT if keep else None),
+            port=port,
+            kept=options.DOOR_PORT,
             keep=keep,
             force=force,
             environ=environment(context),
@@ -157,7 +158,7 @@ def demo(  # noqa: PLR0913 (click passes one argument an option)
 
 @main.group()
 def images() -> None:
-    """Build the Docker images."""
+    """Build the images of the stages and of the door."""
 
 
 @images.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagewire_pipeline import packaging, show
-from stagewire_pipeline.door import Door, free_port
+from stagewire_pipeline.door import Door, check_free, free_port, url_of
 from stagewire_pipeline.endpoint import Endpoint
 from stagewire_pipeline.errors import DataError
 from stagewire_pipeline.layout import STAGES, TEST_FILE
@@ -23,19 +23,22 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stagewire_pipeline.child import Line, Stages
+    from stagewire_pipeline.score import Scored
     from stagewire_pipeline.training import Plan
 
 NAME = "abalone"
 FILE = Path("data", "abalone.csv")
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+AGAIN = "To send rows of your own, leave it running, by `make up` or `stagewire demo --keep`:"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """What was asked for; `port` None is any free one, `keep` runs until Ctrl-C."""
+    """What was asked for; `port` None is any free one, `keep` runs until Ctrl-C at `kept`."""
 
     plan: Plan
     port: int | None
+    kept: int
     keep: bool
     force: bool
     environ: Mapping[str, str]
@@ -66,33 +69,40 @@ def run(demo: Demo, console: Console, stages: Callable[[Callable[[Line], None]],
 
     """
     out = demo.plan.out
+    port = demo.port or (demo.kept if demo.keep else free_port())
+    # Before a training that would be for nothing.
+    check_free(port)
     with show.progress(console) as say:
         trained = train(demo.plan, stages(say), force=demo.force)
         artifacts = packaging.package(out, stages(say))
     show.outcome(console, trained)
     show.artifacts(console, artifacts)
     serve = f"{NAME}={','.join(str(each.path.absolute()) for each in artifacts)}"
-    port, log = demo.port or free_port(), out / "door.log"
+    log = out / "door.log"
     with ending(quietly=demo.keep), Door(serve, port=port, log=log, environ=demo.environ) as door:
         with console.status("starting the chain"):
             door.wait_ready()
-        present(demo, console, door, label=trained.label)
+        found = measure(demo, door, label=trained.label)
+        show.scored(console, found)
         if demo.keep:
-            told = f"The chain runs at {door.url}; its log is {log}. Stop it with Ctrl-C."
+            show.calls(console, url=door.url, name=NAME, row=found.first)
+            told = f"The chain runs at {door.url} and logs to {log}. Stop it with Ctrl-C."
             console.print(told, soft_wrap=True)
             door.wait_end()
-    hint = "" if demo.keep else " To send rows of your own, keep it running: stagewire demo --keep"
-    console.print(f"Stopped.{hint}", soft_wrap=True)
+    if demo.keep:
+        console.print("Stopped.")
+    else:
+        # The lines of the door that would be left running: this one is gone.
+        console.print(f"Stopped. {AGAIN}", soft_wrap=True)
+        show.calls(console, url=url_of(demo.port or demo.kept), name=NAME, row=found.first)
 
 
-def present(demo: Demo, console: Console, door: Door, *, label: str) -> None:
-    """Score the held-out rows through the door and show how to call it."""
+def measure(demo: Demo, door: Door, *, label: str) -> Scored:
+    """Score the held-out rows through the door, as any client would."""
     out = demo.plan.out
     endpoint = Endpoint(NAME, url=door.url, environ=demo.environ)
     task = packaging.read(out, STAGES[-1]).output.task
-    found = score(endpoint, out / TEST_FILE, label=label, task=task)
-    show.scored(console, found)
-    show.calls(console, url=door.url, name=NAME, row=found.first)
+    return score(endpoint, out / TEST_FILE, label=label, task=task)
 
 
 @contextlib.contextmanager

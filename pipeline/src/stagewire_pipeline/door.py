@@ -63,7 +63,7 @@ class Door:
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://{HOST}:{self.port}"
+        return url_of(self.port)
 
     def wait_ready(self) -> None:
         """Wait until its ping is 200. Its own start-up window bounds the wait.
@@ -116,6 +116,11 @@ class Door:
             raise DoorError(f"the door ended with {code} when it was stopped:\n{self.said()}")
 
 
+def url_of(port: int) -> str:
+    """Name a port of this machine as a client does."""
+    return f"http://{HOST}:{port}"
+
+
 def answers(port: int) -> bool:
     """Tell whether a ping of a port is answered with 200."""
     connection = HTTPConnection(HOST, port, timeout=PING_SECONDS)
@@ -151,5 +156,5 @@ def check_free(port: int) -> None:
         except OSError as error:
             raise DoorError(
                 f"port {port} of {HOST} is not available ({error.strerror}); "
-                "choose another one with --port"
+                "choose another one with --port (make up PORT=9000)"
             ) from None

@@ -58,7 +58,7 @@ class Endpoint:
         try:
             self.client = client(url, environ, threads=threads)
         except (BotoCoreError, ValueError) as error:
-            raise EndpointError(str(error)) from error
+            raise EndpointError(f"{error}{self._hint()}") from error
 
     def invoke(self, body: bytes, *, content_type: str, accept: str | None = None) -> Answer:
         """Send rows, get predictions.
@@ -88,7 +88,9 @@ class Endpoint:
             raise EndpointError(f"{error}{self._hint()}") from error
 
     def _hint(self) -> str:
-        return "; is it up? start it with: stagewire local up" if loopback(self.url) else ""
+        if loopback(self.url):
+            return "; is it up? start it with: stagewire local up"
+        return "" if self.url else " (AWS itself was asked; the door on this machine is --local)"
 
 
 def address(

@@ -83,7 +83,9 @@ def invoke(  # noqa: PLR0913 (click passes one argument an option)
     chunk: int,
     tries: int,
 ) -> None:
-    """Send FILE (- is stdin) to the endpoint NAME and print the answer.
+    """Send a file's rows to an endpoint.
+
+    FILE (- is stdin) goes to the endpoint NAME, whose answer is printed.
 
     CSV and JSON Lines of more than --chunk bytes are cut between rows and sent as several requests;
     the answers are written as one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,30 @@ if TYPE_CHECKING:
 GROUP = "stagewire.commands"
 # Rooms that a person may well ask for before having them.
 KNOWN = ("local",)
+# As a newcomer comes to need them; further ones follow by name.
+STORY = (
+    "demo",
+    "train",
+    "package",
+    "local",
+    "invoke",
+    "bench",
+    "images",
+    "push",
+    "deploy",
+    "delete",
+)
+# What has no path in its error: a disk, or a person's share of it, is full.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Rooms(click.Group):
     """Commands of this room and of those installed beside it; failures are explained and exit with 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name all commands."""
-        return sorted({*super().list_commands(ctx), *added()})
+        """Name all commands, in the order of the story."""
+        names = {*super().list_commands(ctx), *added()}
+        return [*(name for name in STORY if name in names), *sorted(names - {*STORY})]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, another room's only when it is asked for."""
@@ -54,6 +71,11 @@ class Rooms(click.Group):
             ctx.exit(1)
         except PipelineError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.filename is None and error.errno not in FULL:
+                raise
+            where = f"{error.filename}: " if error.filename is not None else ""
+            raise click.ClickException(f"{where}{error.strerror}") from error
 
 
 def added() -> dict[str, EntryPoint]:
