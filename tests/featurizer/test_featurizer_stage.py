@@ -293,6 +293,19 @@ def test_pipelines_that_are_no_featurizers_say_what_to_save(tmp_path, transforme
         model_fn(saved(tmp_path, transformer))
 
 
+def test_text_features_without_names_are_refused_at_load(tmp_path):
+    """Whether a step names its features or not, text cannot cross to a model."""
+    fitted = make_pipeline(StandardScaler(), FunctionTransformer(_words)).fit(np.ones((2, 1)))
+
+    with pytest.raises(ArtifactError, match="text features: encode"):
+        model_fn(saved(tmp_path, fitted))
+
+
+def _words(values):
+    """Make text of numbers."""
+    return np.asarray(values).astype(str).astype(object)
+
+
 def test_a_vectorizer_without_a_vocabulary_takes_text(tmp_path):
     """HashingVectorizer learns nothing and names nothing; its column is text all the same."""
     frame = pd.DataFrame({"doc": ["a b", "c"]})

@@ -105,7 +105,7 @@ def _untold(transformer: Any, error: Exception) -> str:
 def _numbered(model: Featurizer, path: Path, error: Exception) -> Schema:
     """Count the features of a row: a FunctionTransformer, for one, names none unless it is told to."""
     try:
-        count = _tried(model).shape[1]
+        count = _tried(model, path).shape[1]
     except BadRows:
         msg = (
             f"{path} holds a transformer that does not name its features ({error}), and refuses the "
@@ -131,9 +131,7 @@ def _label(model_dir: Path) -> str | None:
 def _try_out(model: Featurizer, path: Path) -> None:
     """Transform a row, which also warms scikit-learn up."""
     try:
-        features = _tried(model)
-    except TextFeatureError as error:
-        raise ArtifactError(f"{path}: {error}") from error
+        features = _tried(model, path)
     except BadRows:
         # An encoder that refuses unknown categories is right to refuse this row.
         return
@@ -145,13 +143,22 @@ def _try_out(model: Featurizer, path: Path) -> None:
         raise ArtifactError(msg)
 
 
-def _tried(model: Featurizer) -> NDArray[np.float64]:
-    """Transform a row of values that the steps know, or else of zeros and empty texts."""
+def _tried(model: Featurizer, path: Path) -> NDArray[np.float64]:
+    """Transform a row of values that the steps know, or else of zeros and empty texts.
+
+    Raises:
+        ArtifactError: the features are text.
+        BadRows: the row is refused.
+
+    """
     values = learned(model.transformer)
     fields = model.schema.fields
     columns = tuple(Column(field.name, _cell(field, values.get(field.name))) for field in fields)
-    with np.errstate(all="ignore"):  # a logarithm of zero says nothing of the rows to come
-        return model(Table(columns, 1))
+    try:
+        with np.errstate(all="ignore"):  # a logarithm of zero says nothing of the rows to come
+            return model(Table(columns, 1))
+    except TextFeatureError as error:
+        raise ArtifactError(f"{path}: {error}") from error
 
 
 def _cell(field: Field, value: Any) -> Any:
