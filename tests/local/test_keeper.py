@@ -8,10 +8,10 @@ import pytest
 
 from stagewire_local.client import Client
 from stagewire_local.configs import plan
-from stagewire_local.driver import ContainerSpec
+from stagewire_local.driver import ContainerSpec, StartError
 from stagewire_local.fixed import FixedDriver
 from stagewire_local.health import Health
-from stagewire_local.keeper import Keeper
+from stagewire_local.keeper import Keeper, LaunchError, failure
 from stagewire_local.limits import Limits
 from stagewire_local.plan import Plan
 
@@ -73,3 +73,58 @@ async def test_a_variant_may_give_its_containers_another_time_to_start(stubs, st
         reason = await keeper.start([plan(variant, model=model).variant(lambda: "pipe-1")])
 
     assert "(/ping answers 503 0.1 s after the start)" in reason
+
+
+class Once(FixedDriver):
+    """Stands for a container that starts once, ends when a test says so, and then never starts again."""
+
+    def __init__(self):
+        self.ended = asyncio.Event()
+
+    async def start(self, spec):
+        """Start it, if it is the first time."""
+        if self.ended.is_set():
+            message = "its image is gone"
+            raise StartError(message)
+        return await super().start(spec)
+
+    async def died(self, address):
+        """Wait until the test ends it."""
+        await self.ended.wait()
+        return f"{address.host} is gone"
+
+
+async def test_a_container_that_dies_again_and_again_is_restarted_ever_later(
+    stubs, stub, caplog, until_async
+):
+    """Twice the wait each time, up to the longest one; its trouble is in the log each time."""
+    [one] = stubs(stub())
+    driver, limits = Once(), Limits(backoff_seconds=0.3)
+
+    def waits():
+        lines = [each for each in caplog.records if "restarting it" in each.msg]
+        return [each.args for each in lines] if len(lines) >= 4 else None
+
+    async with Client() as client:
+        keeper = Keeper(driver, health=Health(client=client, limits=limits), limits=limits)
+        spec = ContainerSpec(hostname="primary", image=one.url)
+        assert await keeper.start([Plan(specs=[spec]).variant(lambda: "pipe-1")]) is None
+        driver.ended.set()
+        found = await until_async(waits)
+        await keeper.close()
+
+    assert [seconds for _, _, seconds in found[:4]] == [0.1, 0.2, 0.3, 0.3]
+    assert [trouble for _, trouble, _ in found[:2]] == ["127.0.0.1 is gone", "its image is gone"]
+
+
+def test_a_reason_is_as_long_as_the_platform_lets_it_be():
+    """FailureReason has 1,024 characters, and begins with the container."""
+    spec = ContainerSpec(hostname="primary", image="http://127.0.0.1:9")
+    variant = Plan(specs=[spec]).variant(lambda: "pipe-1")
+    [container] = variant.instances[0].containers
+    container.trouble = "x" * 3000
+
+    reason = failure([variant], [LaunchError()])
+
+    assert len(reason) == 1024
+    assert reason.startswith("The primary container for production variant AllTraffic did not")

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from stagewire_local.bundle import served
+from stagewire_local.client import Client
+from stagewire_local.driver import ContainerSpec
+from stagewire_local.health import Health
 from stagewire_local.limits import Limits
+from stagewire_local.ports import Ports
+from stagewire_local.process import ProcessDriver
 
 MODULES = {"stub": "stub_stage"}
 
@@ -53,6 +58,28 @@ def test_a_stage_runs_in_a_process_of_its_own_as_the_platform_runs_it(piped, cli
     assert seen["model"] == ["code", "manifest.json"]
     assert "STAGEWIRE_HOP" not in other["environment"]
     assert seen["pid"] != other["pid"]
+
+
+@pytest.mark.anyio
+async def test_a_models_environment_does_not_move_its_container(environment, tmp_path):
+    """It is the container's, but for what the platform itself decides: base, port and safe range."""
+    own = {"SAGEMAKER_BIND_TO_PORT": "8080", "SAGEMAKER_BASE_DIR": "/", "OMP_NUM_THREADS": "2"}
+    spec = ContainerSpec(hostname="primary", image="stub", environment=own)
+    ports, modules = Ports(begin=os.getpid()), {"stub": "stub_stage"}
+    driver = ProcessDriver(tmp_path / "root", ports=ports, environ=environment, modules=modules)
+
+    async with Client() as client:
+        address = await driver.start(spec)
+        health = Health(client=client, limits=Limits(start_seconds=60))
+        trouble = await health.ready(address, driver=driver, name="primary")
+        answer = await client.post(address, "/", b"x", headers={}, seconds=30, limit=1 << 20)
+        await driver.close()
+    found = json.loads(answer.body)["environment"]
+
+    assert trouble is None
+    assert found["SAGEMAKER_BIND_TO_PORT"] == str(address.port) != "8080"
+    assert found["SAGEMAKER_BASE_DIR"].startswith(str(tmp_path))
+    assert (found["OMP_NUM_THREADS"], found["STAGEWIRE_HOST"]) == ("2", "127.0.0.1")
 
 
 def test_the_processes_make_a_chain(piped, client):
