@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import distributions
 from pathlib import Path
 
 BUILD = Path("build")
@@ -25,7 +26,10 @@ def bill(room: str) -> dict:
         interpreter(Path(folder), packages)
         tool = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
         tool += ["--pyproject", f"{room}/pyproject.toml", "--of", "JSON", f"{folder}/python"]
-        return json.loads(output(*tool))
+        found = json.loads(output(*tool))
+        for each in found["components"]:
+            each.setdefault("licenses", loosely(each["name"], packages))
+        return found
 
 
 def interpreter(folder: Path, packages: Path) -> None:
@@ -37,6 +41,12 @@ def interpreter(folder: Path, packages: Path) -> None:
 
 # What cyclonedx-bom wants from an interpreter: the JSON list of where its packages are.
 ASK = "import json, sys; json.dump(sys.argv[1:], sys.stdout)"
+
+
+def loosely(name: str, packages: Path) -> list[dict]:
+    """Read a licence that is stated in words of no list ("BSD"), which the tool passes over."""
+    found = next(distributions(name=name, path=[str(packages)])).metadata.get("License")
+    return [{"license": {"name": found}}] if found else []
 
 
 def output(*command: str) -> str:

@@ -77,6 +77,6 @@ def test_a_busy_port_is_said_before_anything_is_trained(demo, tmp_path):
         told, wrong = process.communicate(timeout=60)
 
     assert (process.returncode, told) == (1, "")
-    assert f"port {port} of 127.0.0.1 cannot be had" in wrong
+    assert f"port {port} of 127.0.0.1 is not available" in wrong
     assert "make up PORT=9000" in wrong
     assert not (tmp_path / "none").exists()

@@ -81,6 +81,13 @@ def test_the_documented_line_answers_one_number(stack):
     assert 3 < float(answer) < 12
 
 
+def test_the_door_tells_the_address_that_is_good_outside(stack):
+    """What it prints is what a person copies, whichever port they chose."""
+    told = re.search(r"curl -s (\S+)", stack.compose("logs", "door"))
+
+    assert told[1] == f"http://127.0.0.1:{stack.ports['PORT']}/invocations"
+
+
 def test_named_rows_keep_their_columns(stack, row):
     """What crosses from container to container carries a caller's own columns."""
     reply = stack.post(f"id,{NAMES}\n00501,{row}")
@@ -164,6 +171,8 @@ def test_a_service_is_locked_down(engine, stack, service):
     assert found["HostConfig"]["ReadonlyRootfs"] is True
     assert found["HostConfig"]["CapDrop"] == ["ALL"]
     assert {each["HostIp"] for each in bindings} == {"127.0.0.1"}
+    # An engine asks a host's own server of names from the host, past any network of the container's.
+    assert found["HostConfig"]["Dns"] == ["127.0.0.1"]
     assert all(not mount["RW"] for mount in found["Mounts"] if mount["Type"] == "volume")
 
 

@@ -47,6 +47,13 @@ print(json.dumps([len(found), sorted(n for n in others - {*rooms} if importlib.u
 """
 
 
+SECTIONS = """
+import json, pathlib, sysconfig
+found = pathlib.Path(sysconfig.get_path("purelib")).glob("**/*.so*")
+print(json.dumps([str(each) for each in found if any(each.read_bytes()[40:48])]))
+"""
+
+
 def asked(engine, image, code, *arguments):
     """Run a line of Python in an image, without a network; returns what it printed, read as JSON."""
     command = ["-c", code, *arguments]
@@ -97,12 +104,19 @@ def test_every_module_of_the_room_imports_and_no_other_room_is_there(engine, ima
 
 @EVERY
 def test_nothing_that_builds_is_left(engine, images, room):
-    """No compiler, no cache of pip, no sources of the build."""
-    look = "ls -d /build /backend /wheels ~/.cache /var/cache/pip /tmp/* 2>/dev/null; which gcc cc g++ make; true"
+    """No compiler, no cache of pip, no sources of the build, and of the libraries nothing for either or for tests."""
+    look = "ls -d /build /backend /wheels ~/.cache /var/cache/pip /tmp/* 2>/dev/null; which gcc cc g++ make; true; "
+    look += "find /opt/venv -name '*.h' -o -name '*.a' -o -name '*.pyx' -o -name tests"
 
     out = engine.containers.run(images[room], ["-c", look], entrypoint="sh", remove=True)
 
     assert out == b""
+
+
+@EVERY
+def test_no_library_carries_what_only_a_debugger_reads(engine, images, room):
+    """Symbols and lines of sources are up to nine tenths of one, and no loader opens the table that leads to them."""
+    assert asked(engine, images[room], SECTIONS) == []
 
 
 @EVERY

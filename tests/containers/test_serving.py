@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -153,6 +154,30 @@ def test_an_unmet_requirement_names_the_image_to_build(box, tmp_path):
     reason = server.client.get("/metadata").json()["reason"]
     assert "no-such-distribution==1" in reason
     assert "docker build" in reason
+
+
+def test_the_image_that_an_unmet_requirement_asks_for_can_be_built(engine, box, post, tmp_path):
+    """The command of the refusal, with its two names filled in, makes an image that serves the bundle."""
+    code = tmp_path / "model" / "code"
+    code.mkdir(parents=True)
+    lines = [
+        "import iniconfig",
+        "def model_fn(d): ...",
+        "def predict_fn(d, m): return d.sum(axis=1)",
+    ]
+    (code / "inference.py").write_text("\n".join(lines))
+    (code / "requirements.txt").write_text("iniconfig==2.3.0\n")
+    refused = box("predictor", tmp_path, ready=False)
+    reason = refused.client.get("/metadata").json()["reason"]
+    name = f"stagewire-test/derived-{id(code)}"
+    told = reason.partition("derived image: ")[2]
+    command = told.replace("IMAGE", "stagewire/predictor").replace("DERIVED", name)
+
+    subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True)
+    try:
+        assert post(box("predictor", tmp_path, image=name), "1.5,2").text == "3.5\n"
+    finally:
+        engine.images.remove(name, force=True)
 
 
 @STAGES

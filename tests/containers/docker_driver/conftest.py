@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stagewire_local.client import Client
-from stagewire_local.docker_engine import connected, sweep
+from stagewire_local.docker_engine import sweep
 from stagewire_local.docker_setup import opened
-from stagewire_local.driver import ContainerSpec, EngineError
+from stagewire_local.driver import ContainerSpec
 from stagewire_local.health import Health
 from stagewire_local.image import BIND_TO_PORT
 from stagewire_local.limits import Limits
@@ -27,25 +25,10 @@ LIMITS = Limits(start_seconds=60, stop_seconds=5)
 
 
 @pytest.fixture(scope="session")
-def engine():
-    """Connect to the engine; without one skip, or fail where containers are required."""
-    try:
-        client = connected(os.environ)
-    except EngineError as error:
-        missing = str(error)
-    else:
-        missing = None
-    if missing is not None:
-        with warnings.catch_warnings():
-            # The SDK leaves the socket that it could not connect; its warning ends here.
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
-        if os.environ.get("REQUIRE_CONTAINERS") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    yield client
-    sweep(client, door=DOOR)
-    client.close()
+def engine(engine):
+    """The engine; what doors of these tests left in it is removed at the end."""
+    yield engine
+    sweep(engine, door=DOOR)
 
 
 @pytest.fixture(scope="session")
