@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stagewire.conform import is_number, shorten
+from stagewire.conform import is_number
+from stagewire.excerpt import shorten
 from stagewire_pipeline.errors import DataError
 
 if TYPE_CHECKING:
