@@ -140,10 +140,7 @@ def down(context: click.Context, *, port: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 @click.option("--once", is_flag=True, help="Print the table once, even in a terminal.")
 def status(*, port: int, as_json: bool, once: bool) -> None:
-    """Show endpoints and their containers; live in a terminal.
-
-    With ports, health, requests, errors and restarts.
-    """
+    """Show endpoints and their containers, health and requests; live in a terminal."""
     from stagewire_local import report, table
 
     if as_json:
