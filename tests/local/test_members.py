@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from stagewire_local.actions import Actions
 from stagewire_local.catalog import Catalog
+from stagewire_local.chain import Chain
 from stagewire_local.client import Client
 from stagewire_local.driver import Address, ContainerSpec
 from stagewire_local.faults import NotImplementedHere, ValidationException
@@ -18,6 +20,7 @@ from stagewire_local.host import Host
 from stagewire_local.limits import Limits
 from stagewire_local.plan import Plan
 from stagewire_local.registry import Registry
+from stagewire_local.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
 LARGE = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
@@ -176,6 +179,24 @@ async def test_a_variant_with_instances_has_no_concurrency(stubs, stub):
 
         with pytest.raises(ValidationException, match="Variant v is not serverless"):
             await plane.scale(ServerlessUpdateConfig={"MaxConcurrency": 20})
+
+
+async def test_the_door_is_well_while_its_endpoint_is_updated(stubs, stub):
+    """Requests are answered all the while, and so is GET /ping, by which others judge."""
+    [one] = stubs(stub())
+    async with planed(one.url) as plane, Client() as client:
+        await plane.config(**LARGE)
+        await plane.endpoint()
+        runtime = Runtime(plane.registry, chain=Chain(client=client, limits=Limits()))
+        caller = httpx.AsyncClient(transport=httpx.ASGITransport(runtime), base_url="http://door")
+
+        await plane.scale(DesiredInstanceCount=2)
+        state = (await plane.call("DescribeEndpoint", EndpointName="e"))["EndpointStatus"]
+        async with caller:
+            found = await caller.get("/ping")
+
+    assert state == "Updating"
+    assert found.status_code == 200
 
 
 @pytest.mark.parametrize("fails", [False, True])

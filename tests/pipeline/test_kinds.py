@@ -4,7 +4,7 @@ import pytest
 
 from stagewire.channel import Channel
 from stagewire_pipeline.errors import DataError
-from stagewire_pipeline.kinds import check_label, kinds
+from stagewire_pipeline.kinds import MANY_WORDS, check_label, kinds
 
 SIZES = ("1", "2.5", "", "1e3")
 ALMOST = ("1", "N/A", "3", "4")
@@ -26,6 +26,19 @@ def test_kinds_are_inferred_over_all_rows():
     (note,) = found.notes
     assert note.startswith("'slip' is taken as words, since it is no number in 1 of 4 rows")
     assert note.endswith(": 1; the first holds 'N/A'")
+
+
+def test_words_that_only_tell_rows_apart_are_noted():
+    """An id of text would be a feature a row; it is learned from all the same, as nobody knows better."""
+    names = tuple(f"row {i}" for i in range(MANY_WORDS + 1))
+    rows = channel(name=names, kind=("a", "b", "c") * (len(names) // 3), y=("1",) * len(names))
+
+    found = kinds(rows, label="y", numeric=(), categorical=())
+
+    assert found.categorical == ("name", "kind")
+    (note,) = found.notes
+    assert note.startswith(f"'name' has {len(names)} different words, and each will be a feature")
+    assert note.endswith("by --numeric and --categorical")
 
 
 def test_one_list_leaves_the_rest_to_be_inferred():

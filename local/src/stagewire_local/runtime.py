@@ -19,7 +19,7 @@ from stagewire_local.errors import (
     ValidationError,
 )
 from stagewire_local.operations import Operations
-from stagewire_local.registry import State
+from stagewire_local.registry import INVOCABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +129,7 @@ class Runtime:
     def _ping(self) -> int:
         endpoint = self._registry.find(self._registry.only())
         up = any(each.hops() for variant in endpoint.variants for each in variant.instances)
-        return 200 if up and endpoint.state is State.IN_SERVICE else 503
+        return 200 if up and endpoint.state in INVOCABLE else 503
 
     def _status(self) -> dict[str, Any]:
         return {**self._about, "endpoints": [each.status() for each in self._registry.all()]}

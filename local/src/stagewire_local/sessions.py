@@ -68,6 +68,7 @@ class Sessions:
             self._known.pop((endpoint.name, closed), None)
         begun = BEGUN.fullmatch(headers.get(SESSION.lower(), "")) if asked == FRESH else None
         if begun is not None:
+            self._forget()
             self._known[endpoint.name, begun[1]] = Session(
                 instance=having(hops, endpoint=endpoint),
                 expires=datetime.fromisoformat(begun[begun.re.groups]),

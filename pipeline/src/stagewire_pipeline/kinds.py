@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 # As many rows as a person looks up by hand.
 NAMED_ROWS = 10
+# Each word is a feature. So many are rather the rows' names than categories, and a training of
+# thousands of them takes minutes.
+MANY_WORDS = 200
 
 
 @dataclass(frozen=True)
 class Kinds:
-    """The columns to learn from; `notes` name those that a few cells make words."""
+    """The columns to learn from; `notes` name those that a few cells make words, or that hold very many."""
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
@@ -52,12 +55,22 @@ def kinds(
     return Kinds(
         tuple(name for name in rows.names if name in numeric or words.get(name) == []),
         tuple(name for name in rows.names if name in categorical or words.get(name)),
-        tuple(
-            f"{name!r} is taken as words, since it {_told(found, rows.cells(name))}"
-            for name, found in words.items()
-            if found and few(found, rows.cells(name))
-        ),
+        tuple(note for name, found in words.items() if (note := _note(name, found, rows))),
     )
+
+
+def _note(name: str, found: Sequence[int], rows: Channel) -> str:
+    """Say what may be a mistake in a column that is taken as words; empty when nothing may."""
+    cells = rows.cells(name)
+    if few(found, cells):
+        return f"{name!r} is taken as words, since it {_told(found, cells)}"
+    many = len(set(cells) - {""})
+    if found and many > MANY_WORDS:
+        return (
+            f"{name!r} has {many} different words, and each will be a feature; if they only tell rows "
+            "apart, name the columns to learn from by --numeric and --categorical"
+        )
+    return ""
 
 
 def odd(cells: Sequence[str]) -> list[int]:
