@@ -76,8 +76,9 @@ def _check_stated(stated: Sequence[str], label: str, header: Sequence[str]) -> N
         raise TrainingError(f"no columns {unknown} among {list(header)}")
     twice = sorted({name for name in stated if stated.count(name) > 1})
     if twice:
-        msg = f"the columns {twice} are stated more than once in numeric and categorical"
-        raise TrainingError(msg)
+        raise TrainingError(
+            f"the columns {twice} are stated more than once in numeric and categorical"
+        )
     if label in stated:
         raise TrainingError(f"the label {label!r} is stated as a feature too")
 
@@ -97,8 +98,9 @@ def _check_kinds(kinds: Collection[str], channel: Channel) -> None:
     if not kinds:
         raise TrainingError(f"no feature is left among the columns {list(channel.names)}")
     if RESERVED in kinds:
-        msg = f"the column {RESERVED!r} is called as the answer is: rename it, or leave it out"
-        raise TrainingError(msg)
+        raise TrainingError(
+            f"the column {RESERVED!r} is called as the answer is: rename it, or leave it out"
+        )
     empty = [name for name in kinds if all(cell is None for cell in channel.texts(name))]
     if empty:
         raise TrainingError(f"the columns {empty} are empty in every row: leave them out")

@@ -29,11 +29,10 @@ def dense(output: Any) -> NDArray[np.float64]:
     """
     matrix: NDArray[Any] = np.asarray(output.toarray() if hasattr(output, "toarray") else output)
     if matrix.dtype.kind not in "fiub" and any(isinstance(cell, str) for cell in matrix.flat):
-        msg = (
+        raise TextFeatureError(
             "the transformer gives text features: encode every text column "
             "(OneHotEncoder, OrdinalEncoder) or drop it"
         )
-        raise TextFeatureError(msg)
     if matrix.ndim == 1:
         matrix = matrix.reshape(-1, 1)
     return np.ascontiguousarray(matrix, dtype=np.float64)

@@ -57,8 +57,9 @@ def load(path: Path, *, skew: bool) -> Any:
     # A broken or foreign pickle raises anything at all: it runs code of the file's choice.
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        msg = f"{path} cannot be unpickled ({reason}): save it again with joblib.dump"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(
+            f"{path} cannot be unpickled ({reason}): save it again with joblib.dump"
+        ) from error
 
 
 def saved_by(path: Path) -> str | None:
@@ -79,6 +80,7 @@ def _inflated(path: Path) -> bytes:
             if content.startswith(start):
                 return inflate(content)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-        msg = f"{path} cannot be read ({error}): save it again with joblib.dump"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(
+            f"{path} cannot be read ({error}): save it again with joblib.dump"
+        ) from error
     return content

@@ -66,8 +66,7 @@ def find(model_dir: Path) -> Path:
     if len(found) == 1:
         return found[0]
     what = f"{len(found)} joblib files" if found else "no joblib file"
-    msg = f"{model_dir} holds {what}: put the fitted transformer there as {NAME}"
-    raise ArtifactError(msg)
+    raise ArtifactError(f"{model_dir} holds {what}: put the fitted transformer there as {NAME}")
 
 
 def describe(transformer: Any, path: Path) -> Featurizer:
@@ -107,12 +106,11 @@ def _numbered(model: Featurizer, path: Path, error: Exception) -> Schema:
     try:
         count = _tried(model, path).shape[1]
     except BadRows:
-        msg = (
+        raise ArtifactError(
             f"{path} holds a transformer that does not name its features ({error}), and refuses the "
             "row they would be counted by: give each step get_feature_names_out "
             '(a FunctionTransformer: feature_names_out="one-to-one")'
-        )
-        raise ArtifactError(msg) from error
+        ) from error
     return Schema(tuple(Field(f"f{i}") for i in range(count)))
 
 
@@ -123,8 +121,9 @@ def _label(model_dir: Path) -> str | None:
     try:
         label = json.loads(record.read_bytes())["label"]
     except (ValueError, KeyError, TypeError) as error:
-        msg = f"{record} cannot be read ({error!r}): train again, or remove it"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(
+            f"{record} cannot be read ({error!r}): train again, or remove it"
+        ) from error
     return str(label)
 
 
@@ -136,11 +135,10 @@ def _try_out(model: Featurizer, path: Path) -> None:
         # An encoder that refuses unknown categories is right to refuse this row.
         return
     if features.shape[1] != len(model.output.fields):
-        msg = (
+        raise ArtifactError(
             f"{path} gives {features.shape[1]} features but names {len(model.output.fields)}: "
             "correct its get_feature_names_out"
         )
-        raise ArtifactError(msg)
 
 
 def _tried(model: Featurizer, path: Path) -> NDArray[np.float64]:

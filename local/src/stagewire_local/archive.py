@@ -39,8 +39,7 @@ class Metered:
     def read(self, size: int = -1) -> bytes:
         """Read at most `size` bytes. Raises ArchiveError past the maximum."""
         if not 0 <= size <= MAX_READ:
-            message = f"a header of {size} bytes"
-            raise ArchiveError(message)
+            raise ArchiveError(f"a header of {size} bytes")
         data = self._stream.read(size)
         self._check()
         return data
@@ -60,8 +59,7 @@ class Metered:
             self._refuse()
 
     def _refuse(self) -> None:
-        message = f"it unpacks to more than {self._maximum} bytes"
-        raise ArchiveError(message)
+        raise ArchiveError(f"it unpacks to more than {self._maximum} bytes")
 
 
 def unpack(archive: Path, into: Path, *, max_bytes: int = MAX_BYTES) -> None:
@@ -117,32 +115,29 @@ def opened(archive: Path, *, max_bytes: int) -> Generator[tarfile.TarFile]:
             with tarfile.open(fileobj=metered, mode="r:") as tar:
                 yield tar
     except ArchiveError as error:
-        message = f"{archive} is refused: {error}"
-        raise ArchiveError(message) from error
+        raise ArchiveError(f"{archive} is refused: {error}") from error
     except FileNotFoundError as error:
-        message = f"{archive} does not exist"
-        raise ArchiveError(message) from error
+        raise ArchiveError(f"{archive} does not exist") from error
     except FLAWS as error:
-        message = f"{archive} cannot be unpacked: {str(error) or type(error).__name__}"
-        raise ArchiveError(message) from error
+        raise ArchiveError(
+            f"{archive} cannot be unpacked: {str(error) or type(error).__name__}"
+        ) from error
 
 
 def members(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, PurePosixPath]]:
     """Walk the entries that are safe to write, with the path of each inside the target."""
     for count, member in enumerate(tar):
         if count >= MAX_ENTRIES:
-            message = f"it holds more than {MAX_ENTRIES} entries"
-            raise ArchiveError(message)
+            raise ArchiveError(f"it holds more than {MAX_ENTRIES} entries")
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name:
-            message = f"entry {member.name!r} would leave the folder"
-            raise ArchiveError(message)
+            raise ArchiveError(f"entry {member.name!r} would leave the folder")
         if not (member.isfile() or member.isdir()):
-            message = f"entry {member.name!r} is a link or a device, not a file or a folder"
-            raise ArchiveError(message)
+            raise ArchiveError(
+                f"entry {member.name!r} is a link or a device, not a file or a folder"
+            )
         if member.issparse():
-            message = f"entry {member.name!r} is sparse"
-            raise ArchiveError(message)
+            raise ArchiveError(f"entry {member.name!r} is sparse")
         yield member, path
 
 
@@ -151,7 +146,6 @@ def write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     source = tar.extractfile(member)
     if source is None:
-        message = f"entry {member.name!r} holds no data"
-        raise ArchiveError(message)
+        raise ArchiveError(f"entry {member.name!r} holds no data")
     with target.open("xb") as sink:
         shutil.copyfileobj(source, sink, 64 * 1024)

@@ -139,5 +139,4 @@ def encoded(headers: Mapping[str, str | None]) -> list[tuple[bytes, bytes]]:
 def check(size: int, *, limit: int) -> None:
     """Refuse a body that is too large. Raises BodyTooLargeError."""
     if size > limit:
-        message = f"The request body is larger than the maximum of {limit} bytes."
-        raise BodyTooLargeError(message)
+        raise BodyTooLargeError(f"The request body is larger than the maximum of {limit} bytes.")

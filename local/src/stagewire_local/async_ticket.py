@@ -56,8 +56,7 @@ async def ticket(
     location = request.header(f"{PREFIX}InputLocation")
     body = await request.body(limit=inline)
     if (location is None) is not bool(body):
-        message = "Exactly one of InputLocation and Body must be given."
-        raise ValidationError(message)
+        raise ValidationError("Exactly one of InputLocation and Body must be given.")
     if location is not None:
         try:
             place(location)
@@ -92,8 +91,7 @@ def matched(request: Request, name: str, pattern: re.Pattern[str]) -> str | None
     """Read a header that must have a form. Raises ValidationError."""
     value = request.header(f"{PREFIX}{name}")
     if value is not None and not pattern.fullmatch(value):
-        message = f"{name} is '{value}' and must match {pattern.pattern}"
-        raise ValidationError(message)
+        raise ValidationError(f"{name} is '{value}' and must match {pattern.pattern}")
     return value
 
 
@@ -105,6 +103,7 @@ def number(request: Request, name: str, span: tuple[int, int], *, default: int) 
     low, high = span
     # The longest number is 21600; longer digits need not be made an int.
     if not (value.isascii() and value.isdecimal() and low <= int(value[:9]) <= high):
-        message = f"{name} is '{value}' and must be a whole number from {low} to {high}."
-        raise ValidationError(message)
+        raise ValidationError(
+            f"{name} is '{value}' and must be a whole number from {low} to {high}."
+        )
     return int(value)

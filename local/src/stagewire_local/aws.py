@@ -50,8 +50,9 @@ class S3Objects:
             found = self._clients.of("s3").get_object(Bucket=bucket, Key=key)
             if found["ContentLength"] > limit:
                 found["Body"].close()
-                message = f"{location} has {found['ContentLength']} bytes; the maximum is {limit}"
-                raise ObjectError(message)
+                raise ObjectError(
+                    f"{location} has {found['ContentLength']} bytes; the maximum is {limit}"
+                )
             body: bytes = found["Body"].read()
         return body
 
@@ -87,5 +88,4 @@ def named(kind: type[ObjectError | TopicError], what: str) -> Generator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        message = f"{what}: {error}"
-        raise kind(message) from error
+        raise kind(f"{what}: {error}") from error

@@ -41,8 +41,7 @@ class Box:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
         if scope["type"] != "http":
-            message = f"the box speaks http, not {scope['type']}"
-            raise NotImplementedError(message)
+            raise NotImplementedError(f"the box speaks http, not {scope['type']}")
         await self._chosen(scope)(scope, receive, send)
 
     def _chosen(self, scope: Scope) -> App:

@@ -76,14 +76,13 @@ def split(text: str, *, form: str) -> tuple[str, list[str]]:
     name, equals, rest = text.partition("=")
     parts = [part.strip() for part in rest.split(",")]
     if not equals or not all(parts):
-        message = f"'{text}' is not of the form {form}"
-        raise BundleError(message)
+        raise BundleError(f"'{text}' is not of the form {form}")
     if not NAME.fullmatch(name):
-        message = f"'{name}' is not an endpoint name: letters, digits and inner hyphens, at most 63"
-        raise BundleError(message)
+        raise BundleError(
+            f"'{name}' is not an endpoint name: letters, digits and inner hyphens, at most 63"
+        )
     if len(parts) > MOST:
-        message = f"'{name}' has {len(parts)} containers; a pipeline has at most {MOST}"
-        raise BundleError(message)
+        raise BundleError(f"'{name}' has {len(parts)} containers; a pipeline has at most {MOST}")
     return name, parts
 
 
@@ -115,14 +114,12 @@ def stage(path: Path) -> str:
         named = manifest(path).get("stage")
         if isinstance(named, str) and named:
             return named
-        message = f"{path}: manifest.json names no stage"
-        raise BundleError(message)
+        raise BundleError(f"{path}: manifest.json names no stage")
     if "preprocess.joblib" in files:
         return "featurizer"
     if any(name.endswith(".ubj") for name in files):
         return "predictor"
-    message = f"{path} does not say which stage it is for; write IMAGE={path.name}"
-    raise BundleError(message)
+    raise BundleError(f"{path} does not say which stage it is for; write IMAGE={path.name}")
 
 
 def listed(path: Path) -> list[str]:
@@ -138,11 +135,9 @@ def manifest(path: Path) -> dict[str, Any]:
     try:
         found: Any = json.loads(archive.text(path, "manifest.json") or b"{}")
     except ValueError as error:
-        message = f"{path}: manifest.json is not JSON: {error}"
-        raise BundleError(message) from error
+        raise BundleError(f"{path}: manifest.json is not JSON: {error}") from error
     if not isinstance(found, dict):
-        message = f"{path}: manifest.json is not an object"
-        raise BundleError(message)
+        raise BundleError(f"{path}: manifest.json is not an object")
     return {str(key): value for key, value in found.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- JSON
 
 

@@ -45,8 +45,7 @@ class Records:
         """Take a record in. Raises ValidationException for a name that is taken."""
         arn = self.arn(name)
         if arn in self._records:
-            message = f'Cannot create already existing {self._noun} "{arn}".'
-            raise ValidationException(message)
+            raise ValidationException(f'Cannot create already existing {self._noun} "{arn}".')
         self._records[arn] = Record(name=name, arn=arn, given=given)
         return self._records[arn]
 

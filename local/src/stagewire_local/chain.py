@@ -83,8 +83,7 @@ class Chain:
         ServiceUnavailable when a container is not there to take the request.
         """
         if not hops:
-            message = f"Endpoint {origin.endpoint} has no containers."
-            raise ServiceUnavailable(message)
+            raise ServiceUnavailable(f"Endpoint {origin.endpoint} has no containers.")
         before = await self.before(invocation, hops=hops, origin=origin)
         answer = await self._ask(before, hops=hops, place=len(hops) - 1, origin=origin)
         return Reply(body=answer.body, headers=answer.headers)

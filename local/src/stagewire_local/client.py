@@ -135,8 +135,7 @@ def written(
     text = f"{method} {path} HTTP/1.1\r\nHost: {address.authority}\r\nUser-Agent: {USER_AGENT}\r\n"
     for name, value in headers.items():
         if "\n" in value or "\r" in value:
-            message = f"header {name} has more than one line: {value!r}"
-            raise ValueError(message)
+            raise ValueError(f"header {name} has more than one line: {value!r}")
         text += f"{name}: {value}\r\n"
     if size is not None:
         text += f"Content-Length: {size}\r\n"

@@ -104,8 +104,9 @@ def up(  # noqa: PLR0913 (click passes one argument an option)
     from stagewire_local import launch
 
     if host not in LOOPBACK and (serve or not connect):
-        message = f"--host {host} is for --connect only: what is served here listens on 127.0.0.1"
-        raise click.UsageError(message)
+        raise click.UsageError(
+            f"--host {host} is for --connect only: what is served here listens on 127.0.0.1"
+        )
     environ = environment(context)
     plan = launch.Launch(
         bundles=tuple(bundles(serve, connect, environment=parsed(pairs))),
@@ -179,8 +180,7 @@ def run(context: click.Context, *, port: int, words: tuple[str, ...]) -> None:
         # The program takes this one's place, and with it all signals and the exit code.
         os.execvpe(words[0], words, merged(environ, needed(environ, port=port)))  # noqa: S606 (the user's own command)
     except OSError as error:
-        message = f"cannot run {words[0]}: {error.strerror}"
-        raise click.ClickException(message) from error
+        raise click.ClickException(f"cannot run {words[0]}: {error.strerror}") from error
 
 
 @local.command()
@@ -221,8 +221,7 @@ def bundles(
     names = [bundle.name for bundle in found]
     for name in names:
         if names.count(name) > 1:
-            message = f"endpoint '{name}' is given twice"
-            raise click.ClickException(message)
+            raise click.ClickException(f"endpoint '{name}' is given twice")
     return [bundle.having(environment) for bundle in found]
 
 
@@ -232,8 +231,7 @@ def parsed(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.isidentifier():
-            message = f"'{pair}' is not of the form KEY=VALUE"
-            raise click.BadParameter(message, param_hint="--env")
+            raise click.BadParameter(f"'{pair}' is not of the form KEY=VALUE", param_hint="--env")
         found[key] = value
     return found
 

@@ -35,10 +35,9 @@ def check(config: Mapping[str, Any], *, known: Records) -> None:
         if names.count(variant["VariantName"]) > 1:
             raise ValidationException(f"Variant {variant['VariantName']} is given twice.")
         if not variant.get("ModelName"):
-            message = (
+            raise NotImplementedHere(
                 "Variants without a ModelName (inference components) are not implemented here."
             )
-            raise NotImplementedHere(message)
         model = known.find(variant["ModelName"]).given
         check_missing(variant)
         if variant.get("ServerlessConfig"):
@@ -47,8 +46,7 @@ def check(config: Mapping[str, Any], *, known: Records) -> None:
             check_instances(variant)
     check_async(config)
     if not any(variant.get("InitialVariantWeight", 1) > 0 for variant in variants):
-        message = "At least one variant must have a weight above 0."
-        raise ValidationException(message)
+        raise ValidationException("At least one variant must have a weight above 0.")
 
 
 def check_missing(variant: Mapping[str, Any]) -> None:
@@ -61,10 +59,9 @@ def check_missing(variant: Mapping[str, Any]) -> None:
     }
     for member, there in found.items():
         if there:
-            message = (
+            raise NotImplementedHere(
                 f"{member} of variant {variant['VariantName']} is not implemented on this machine."
             )
-            raise NotImplementedHere(message)
 
 
 def scaled(variant: Mapping[str, Any]) -> bool:
@@ -77,23 +74,22 @@ def check_async(config: Mapping[str, Any]) -> None:
     """Results need a place, though botocore's model would do without. Raises ValidationException."""
     asynchronous: Mapping[str, Any] | None = config.get("AsyncInferenceConfig")
     if asynchronous and not asynchronous["OutputConfig"].get("S3OutputPath"):
-        message = "AsyncInferenceConfig.OutputConfig.S3OutputPath is required."
-        raise ValidationException(message)
+        raise ValidationException("AsyncInferenceConfig.OutputConfig.S3OutputPath is required.")
 
 
 def check_concurrency(serverless: Mapping[str, Any], *, name: str) -> None:
     """Of what may run at once, a part may always be warm. Raises ValidationException."""
     if (serverless.get("ProvisionedConcurrency") or 0) > serverless["MaxConcurrency"]:
-        message = f"ProvisionedConcurrency of variant {name} must not exceed its MaxConcurrency."
-        raise ValidationException(message)
+        raise ValidationException(
+            f"ProvisionedConcurrency of variant {name} must not exceed its MaxConcurrency."
+        )
 
 
 def check_instances(variant: Mapping[str, Any]) -> None:
     """A variant with instances says which and how many."""
     for member in ("InstanceType", "InitialInstanceCount"):
         if not variant.get(member):
-            message = f"{member} is required for variant {variant['VariantName']}."
-            raise ValidationException(message)
+            raise ValidationException(f"{member} is required for variant {variant['VariantName']}.")
 
 
 def check_serverless(
@@ -103,29 +99,25 @@ def check_serverless(
     name = variant["VariantName"]
     for member in INSTANCES:
         if variant.get(member):
-            message = f"{member} is not valid for serverless variant {name}."
-            raise ValidationException(message)
+            raise ValidationException(f"{member} is not valid for serverless variant {name}.")
     if len(models.containers(model)) > 1:
-        message = (
+        raise ValidationException(
             f"Model {variant['ModelName']} of variant {name} has several containers; serverless "
             "inference does not support inference pipelines."
         )
-        raise ValidationException(message)
     if any(each.get("ModelDataSource") for each in models.containers(model)):
-        message = f"Serverless variant {name} does not support a ModelDataSource."
-        raise ValidationException(message)
+        raise ValidationException(f"Serverless variant {name} does not support a ModelDataSource.")
     check_concurrency(variant["ServerlessConfig"], name=name)
     if variant["ServerlessConfig"]["MemorySizeInMB"] % 1024:
-        message = f"MemorySizeInMB of variant {name} must be a multiple of 1024."
-        raise ValidationException(message)
+        raise ValidationException(f"MemorySizeInMB of variant {name} must be a multiple of 1024.")
     if len(config["ProductionVariants"]) > 1 or config.get("AsyncInferenceConfig"):
-        message = (
+        raise ValidationException(
             f"Serverless variant {name} must be the only one, and its endpoint not asynchronous."
         )
-        raise ValidationException(message)
     if model.get("VpcConfig") or model.get("EnableNetworkIsolation"):
-        message = f"Serverless variant {name} supports neither VpcConfig nor network isolation."
-        raise ValidationException(message)
+        raise ValidationException(
+            f"Serverless variant {name} supports neither VpcConfig nor network isolation."
+        )
 
 
 def plans(config: Mapping[str, Any], *, known: Records) -> list[Plan]:

@@ -29,20 +29,18 @@ class Deployment:
         if config.get("RollingUpdatePolicy"):
             raise NotImplementedHere("RollingUpdatePolicy is not implemented on this machine.")
         if (config.get("AutoRollbackConfiguration") or {}).get("Alarms"):
-            message = (
+            raise NotImplementedHere(
                 "AutoRollbackConfiguration is not implemented on this machine: nothing here "
                 "evaluates alarms, so none would roll back. A deployment whose containers do not "
                 "pass the ping is rolled back without it."
             )
-            raise NotImplementedHere(message)
         policy: Mapping[str, Any] = config.get("BlueGreenUpdatePolicy") or {}
         routing: Mapping[str, Any] = policy.get("TrafficRoutingConfiguration") or {}
         if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
-            message = (
+            raise NotImplementedHere(
                 f"TrafficRoutingConfiguration of type {routing['Type']} is not implemented on "
                 "this machine; ALL_AT_ONCE is."
             )
-            raise NotImplementedHere(message)
         return cls(
             wait=policy.get("TerminationWaitInSeconds") or 0,
             most=policy.get("MaximumExecutionTimeoutInSeconds"),

@@ -61,8 +61,7 @@ class Factory:
             if refusal:
                 raise StartError(refusal)
             return str(found.id)
-        message = f"the engine has no image '{spec.image}' (looked for {', '.join(names)})"
-        raise StartError(message)
+        raise StartError(f"the engine has no image '{spec.image}' (looked for {', '.join(names)})")
 
     def model(self, spec: ContainerSpec, *, image: str) -> Volume | None:
         """Put the model into a volume. Raises StartError."""
@@ -73,8 +72,7 @@ class Factory:
         except archive.ArchiveError as error:
             raise StartError(str(error)) from error
         except FLAWS as error:
-            message = f"{spec.model_data} cannot be unpacked: {explained(error)}"
-            raise StartError(message) from error
+            raise StartError(f"{spec.model_data} cannot be unpacked: {explained(error)}") from error
 
     def start(
         self,

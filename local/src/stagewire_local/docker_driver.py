@@ -96,8 +96,7 @@ class DockerDriver:
             factory = await asyncio.shield(self._factory)
         except FLAWS as error:
             self._factory = None
-            message = f"the Docker Engine does not answer: {explained(error)}"
-            raise StartError(message) from error
+            raise StartError(f"the Docker Engine does not answer: {explained(error)}") from error
         instance = self._instance(spec, factory=factory)
         address = await instance.join(spec)
         self._places[address] = instance, spec.hostname

@@ -57,11 +57,10 @@ def connected(environ: Mapping[str, str]) -> DockerClient:
         client = docker.from_env(environment=given, timeout=SECONDS, max_pool_size=POOL)
         client.ping()
     except FLAWS as error:
-        message = (
+        raise EngineError(
             f"no Docker Engine answers at {where} ({explained(error)}); start it, set DOCKER_HOST "
             "or use the driver 'process'"
-        )
-        raise EngineError(message) from error
+        ) from error
     return client
 
 

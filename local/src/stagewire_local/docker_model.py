@@ -66,8 +66,7 @@ def repacked(path: Path, *, into: IO[bytes]) -> None:
             if name == PurePosixPath():
                 continue
             if name in written and not member.isdir():
-                message = f"entry {member.name!r} is in it twice"
-                raise archive.ArchiveError(message)
+                raise archive.ArchiveError(f"entry {member.name!r} is in it twice")
             written.add(name)
             entry = tarfile.TarInfo(name.as_posix())
             entry.type = tarfile.DIRTYPE if member.isdir() else tarfile.REGTYPE

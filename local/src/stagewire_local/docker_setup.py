@@ -32,11 +32,10 @@ def opened(
         from stagewire_local.docker_engine import Engine, connected
         from stagewire_local.docker_guard import Guard
     except ModuleNotFoundError as error:
-        message = (
+        raise EngineError(
             f"the driver 'docker' needs the Python package '{error.name}'; install "
             "stagewire-local[docker] or use the driver 'process'"
-        )
-        raise EngineError(message) from error
+        ) from error
     client = connected(environ)
     engine = Engine(client=client, door=door, guard=Guard(environ, door=door))
     return DockerDriver(engine, ports=ports, limits=limits, pushed=pushed)

@@ -166,8 +166,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)  # uvicorn's own backlog
     except OSError as error:
         listener.close()
-        message = f"cannot listen on {host}:{port}: {error.strerror}"
-        raise PortTakenError(message) from error
+        raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
 
 

@@ -30,8 +30,7 @@ def updatable(endpoint: Endpoint, *, arn: str) -> None:
     """Refuse to update what does not serve. Raises ValidationException."""
     steady(endpoint, arn=arn)
     if endpoint.state is not State.IN_SERVICE:
-        message = f'Cannot update endpoint "{arn}": it is {endpoint.state.value}.'
-        raise ValidationException(message)
+        raise ValidationException(f'Cannot update endpoint "{arn}": it is {endpoint.state.value}.')
 
 
 def described(endpoint: Endpoint, *, arn: str) -> dict[str, Any]:
@@ -116,11 +115,13 @@ def changes(wanted: Sequence[Mapping[str, Any]], *, endpoint: Endpoint) -> dict[
     for each in wanted:
         name, count = each["VariantName"], each.get("DesiredInstanceCount")
         if name not in variants or name in found:
-            message = f"Variant {name} is not one of {', '.join(variants)}, or is given twice."
-            raise ValidationException(message)
+            raise ValidationException(
+                f"Variant {name} is not one of {', '.join(variants)}, or is given twice."
+            )
         if count == 0 or (count and variants[name].settings.get("ServerlessConfig")):
-            message = f"Variant {name} cannot have {count} instances on this machine."
-            raise ValidationException(message)
+            raise ValidationException(
+                f"Variant {name} cannot have {count} instances on this machine."
+            )
         weights[name] = each.get("DesiredWeight", weights[name])
         found[name] = Change(
             weight=each.get("DesiredWeight"),
@@ -128,8 +129,7 @@ def changes(wanted: Sequence[Mapping[str, Any]], *, endpoint: Endpoint) -> dict[
             serverless=concurrency(each, variants[name]),
         )
     if not any(weights.values()):
-        message = "At least one variant must have a weight above 0."
-        raise ValidationException(message)
+        raise ValidationException("At least one variant must have a weight above 0.")
     return found
 
 

@@ -48,10 +48,8 @@ def parse(url: str) -> Address:
         parts = urlsplit(url)
         port = 80 if parts.port is None else parts.port
     except ValueError as error:
-        message = f"'{url}' is not a container's URL: {error}"
-        raise StartError(message) from error
+        raise StartError(f"'{url}' is not a container's URL: {error}") from error
     more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
     if parts.scheme != "http" or not parts.hostname or not port or more:
-        message = f"'{url}' is not a container's URL of the form http://HOST:PORT"
-        raise StartError(message)
+        raise StartError(f"'{url}' is not a container's URL of the form http://HOST:PORT")
     return Address(parts.hostname, port)

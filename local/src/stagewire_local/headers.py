@@ -67,8 +67,9 @@ def options(request: Request, *, names: Names, most: int) -> Options:
     check_session(session, names=names)
     inference_id = request.header(INFERENCE_ID)
     if inference_id is not None and not PRINTABLE.fullmatch(inference_id):
-        message = "InferenceId must be 1 to 64 printable ASCII characters and begin with no space."
-        raise ValidationError(message)
+        raise ValidationError(
+            "InferenceId must be 1 to 64 printable ASCII characters and begin with no space."
+        )
     attributes = opaque(request, ATTRIBUTES, most=most)
     passed = {ATTRIBUTES: attributes, SESSION: session, INFERENCE_ID: inference_id}
     return Options(
@@ -86,8 +87,7 @@ def opaque(request: Request, name: str, *, most: int) -> str | None:
     """Read a header that passes through: ASCII of limited length, by the API's model."""
     value = request.header(name)
     if value is not None and not (value.isascii() and len(value) <= most):
-        message = f"{name} must be at most {most} ASCII characters."
-        raise ValidationError(message)
+        raise ValidationError(f"{name} must be at most {most} ASCII characters.")
     return value
 
 
@@ -96,11 +96,13 @@ def check_session(session: str | None, *, names: Names) -> None:
     if session is None or (session == FRESH and names.fresh):
         return
     if session == FRESH:
-        message = "A session begins with InvokeEndpoint; this operation can only go on with one."
-        raise ValidationError(message)
+        raise ValidationError(
+            "A session begins with InvokeEndpoint; this operation can only go on with one."
+        )
     if len(session) > SESSION_CHARS or not SESSION_ID.fullmatch(session):
-        message = f"SessionId must be {FRESH} or letters, digits and inner hyphens, at most 256."
-        raise ValidationError(message)
+        raise ValidationError(
+            f"SessionId must be {FRESH} or letters, digits and inner hyphens, at most 256."
+        )
 
 
 def told(headers: Mapping[str, str], *, names: Names) -> dict[str, str | None]:

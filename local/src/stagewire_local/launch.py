@@ -74,22 +74,20 @@ def foreground(plan: Launch) -> None:
         with listen(plan.host, plan.port) as listener, Claim(plan.home, plan.port):
             good = door.run(listener, ready=ready)
     except PortTakenError as error:
-        message = f"{error}{hint(plan)}"
-        raise click.ClickException(message) from error
+        raise click.ClickException(f"{error}{hint(plan)}") from error
     except (EngineError, ControlFault) as error:
         raise click.ClickException(str(error)) from error
     except BlockingIOError as error:
-        message = f"a door for port {plan.port} is running already{hint(plan)}"
-        raise click.ClickException(message) from error
+        raise click.ClickException(
+            f"a door for port {plan.port} is running already{hint(plan)}"
+        ) from error
     except OSError as error:
-        message = (
+        raise click.ClickException(
             f"cannot use {plan.home.path} ({error.strerror}); set STAGEWIRE_HOME to a folder "
             "that can be written"
-        )
-        raise click.ClickException(message) from error
+        ) from error
     if not good:
-        message = "an endpoint Failed; the reason is above"
-        raise click.ClickException(message)
+        raise click.ClickException("an endpoint Failed; the reason is above")
 
 
 def hint(plan: Launch) -> str:
@@ -102,8 +100,7 @@ def hint(plan: Launch) -> str:
 def background(plan: Launch, *, arguments: Sequence[str]) -> None:
     """Run the door in a process of its own; return when it is ready. Raises ClickException."""
     if plan.home.pid(plan.port) is not None:
-        message = f"a door for port {plan.port} is running already{hint(plan)}"
-        raise click.ClickException(message)
+        raise click.ClickException(f"a door for port {plan.port} is running already{hint(plan)}")
     path = plan.home.log(plan.port)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -118,8 +115,9 @@ def background(plan: Launch, *, arguments: Sequence[str]) -> None:
                 start_new_session=True,
             )
     except OSError as error:
-        message = f"cannot write {path} ({error.strerror}); set STAGEWIRE_HOME to a folder that can be written"
-        raise click.ClickException(message) from error
+        raise click.ClickException(
+            f"cannot write {path} ({error.strerror}); set STAGEWIRE_HOME to a folder that can be written"
+        ) from error
     try:
         endpoints = awaited(plan, process, log=path)
     except KeyboardInterrupt:
@@ -143,8 +141,9 @@ def awaited(
             click.echo(new, err=True, nl=False)
             if process.poll() is not None:
                 click.echo(lines.read(), err=True, nl=False)
-                message = f"the door did not start; the reason is above, and in {log}"
-                raise click.ClickException(message)
+                raise click.ClickException(
+                    f"the door did not start; the reason is above, and in {log}"
+                )
             time.sleep(POLL_SECONDS)
 
 
@@ -161,13 +160,11 @@ def stop(home: Home, port: int) -> None:
     """Stop the door at a port and wait until it is gone. Raises ClickException."""
     pid = home.pid(port)
     if pid is None:
-        message = f"no door of yours runs on port {port}"
-        raise click.ClickException(message)
+        raise click.ClickException(f"no door of yours runs on port {port}")
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while home.pid(port) == pid:
         if time.monotonic() > deadline:
-            message = f"the door (process {pid}) did not stop in {STOP_SECONDS} s"
-            raise click.ClickException(message)
+            raise click.ClickException(f"the door (process {pid}) did not stop in {STOP_SECONDS} s")
         time.sleep(POLL_SECONDS)
     click.echo(f"The door on port {port} is closed.")

@@ -27,8 +27,7 @@ def listed(
     chosen.sort(key=lambda row: row[member], reverse=request.get("SortOrder") != "Ascending")
     token = request.get("NextToken", "0")
     if not (token.isascii() and token.isdecimal()):
-        message = "The NextToken is not one that this operation returned."
-        raise ValidationException(message)
+        raise ValidationException("The NextToken is not one that this operation returned.")
     begin = int(token)
     end = begin + request.get("MaxResults", PAGE)
     page: dict[str, Any] = {noun: chosen[begin:end]}

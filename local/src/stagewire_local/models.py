@@ -33,32 +33,35 @@ def check(model: Mapping[str, Any]) -> None:
     Raises ValidationException, or NotImplementedHere for what this machine does not have.
     """
     if bool(model.get("PrimaryContainer")) == bool(model.get("Containers")):
-        message = "Either PrimaryContainer or Containers must be given, and not both."
-        raise ValidationException(message)
+        raise ValidationException(
+            "Either PrimaryContainer or Containers must be given, and not both."
+        )
     found = containers(model)
     for place, container in enumerate(found, 1):
         check_container(container, place=place)
     check_hostnames(found)
     check_environment(found)
     if model.get("InferenceExecutionConfig") and not model.get("Containers"):
-        message = "InferenceExecutionConfig is only valid for a model with Containers."
-        raise ValidationException(message)
+        raise ValidationException(
+            "InferenceExecutionConfig is only valid for a model with Containers."
+        )
 
 
 def check_container(container: Mapping[str, Any], *, place: int) -> None:
     """Check one container by itself."""
     for member in MISSING:
         if container.get(member):
-            message = f"{member} of container {place} is not implemented on this machine."
-            raise NotImplementedHere(message)
+            raise NotImplementedHere(
+                f"{member} of container {place} is not implemented on this machine."
+            )
     if container.get("Mode") == "MultiModel":
-        message = f"Mode MultiModel of container {place} is not implemented on this machine."
-        raise NotImplementedHere(message)
+        raise NotImplementedHere(
+            f"Mode MultiModel of container {place} is not implemented on this machine."
+        )
     if not container.get("Image"):
         raise ValidationException(f"Container {place} has no Image.")
     if container.get("ModelDataUrl") and container.get("ModelDataSource"):
-        message = f"Container {place} has both ModelDataUrl and ModelDataSource."
-        raise ValidationException(message)
+        raise ValidationException(f"Container {place} has both ModelDataUrl and ModelDataSource.")
     url(container)
     form(container)
 
@@ -67,8 +70,9 @@ def check_hostnames(found: Sequence[Mapping[str, Any]]) -> None:
     """All containers have a name of their own, or none has one."""
     names = [each["ContainerHostname"] for each in found if each.get("ContainerHostname")]
     if names and len(names) != len(found):
-        message = "If one container has a ContainerHostname, all containers must have one."
-        raise ValidationException(message)
+        raise ValidationException(
+            "If one container has a ContainerHostname, all containers must have one."
+        )
     for name in names:
         if names.count(name) > 1:
             raise ValidationException(f"ContainerHostname {name} is given twice.")
@@ -82,11 +86,10 @@ def check_environment(found: Sequence[Mapping[str, Any]]) -> None:
         for key, value in (each.get("Environment") or {}).items()
     )
     if size > ENVIRONMENT_BYTES:
-        message = (
+        raise ValidationException(
             f"The environment variables of all containers have {size} bytes, which exceeds the "
             f"maximum of {ENVIRONMENT_BYTES} bytes."
         )
-        raise ValidationException(message)
 
 
 def url(container: Mapping[str, Any]) -> str | None:
@@ -107,8 +110,9 @@ def url(container: Mapping[str, Any]) -> str | None:
     if found.startswith("https:"):
         raise NotImplementedHere("An S3Uri of https is not implemented on this machine.")
     if source["S3DataType"] == "S3Prefix" and not found.endswith("/"):
-        message = f"S3Uri {found} is an S3Prefix and must end with a forward slash (/)."
-        raise ValidationException(message)
+        raise ValidationException(
+            f"S3Uri {found} is an S3Prefix and must end with a forward slash (/)."
+        )
     return found
 
 
@@ -119,11 +123,10 @@ def form(container: Mapping[str, Any]) -> Form:
         return Form.ARCHIVE
     found = FORMS.get((source["S3DataType"], source["CompressionType"]))
     if found is None:
-        message = (
+        raise NotImplementedHere(
             "ModelDataSource with S3DataType S3Prefix and CompressionType Gzip is not implemented "
             "on this machine."
         )
-        raise NotImplementedHere(message)
     return found
 
 

@@ -101,11 +101,11 @@ class Operations:
         with counted(endpoint):
             config = AsyncConfig.of(endpoint.settings)
             if config is None or self._queues is None:
-                message = f"Endpoint {endpoint.name} has no AsyncInferenceConfig."
-                raise ValidationError(message)
+                raise ValidationError(f"Endpoint {endpoint.name} has no AsyncInferenceConfig.")
             if any(variant.direct for variant in endpoint.variants):
-                message = "InvokeEndpointAsync cannot name a container, which mode Direct needs."
-                raise ValidationError(message)
+                raise ValidationError(
+                    "InvokeEndpointAsync cannot name a container, which mode Direct needs."
+                )
             said = self._said(request, names=ASYNC)
             accepted = await ticket(
                 request,
@@ -212,5 +212,6 @@ def counted(endpoint: Endpoint) -> Generator[Callable[[], None]]:
 def refuse_async(endpoint: Endpoint) -> None:
     """Refuse to answer at once for an endpoint that is asynchronous only. Raises ValidationError."""
     if AsyncConfig.of(endpoint.settings) is not None:
-        message = f"Endpoint {endpoint.name} is asynchronous: only InvokeEndpointAsync invokes it."
-        raise ValidationError(message)
+        raise ValidationError(
+            f"Endpoint {endpoint.name} is asynchronous: only InvokeEndpointAsync invokes it."
+        )

@@ -101,8 +101,7 @@ class Pool:
                     family=socket.AF_INET6 if ":" in address.host else socket.AF_INET,
                 )
         except TimeoutError as error:
-            message = f"no connection to {address.url} in time"
-            raise LateError(message) from error
+            raise LateError(f"no connection to {address.url} in time") from error
         except OSError as error:
             raise UnreachableError(str(error)) from error
         return connection

@@ -49,11 +49,10 @@ class Ports:
         free: Callable[[int], bool] | None = None,
     ) -> None:
         if first < PRIVILEGED or not first + BLOCK - 1 <= last <= HIGHEST:
-            message = (
+            raise ValueError(
                 f"safe port range '{first}-{last}' must hold {BLOCK} ports of "
                 f"{PRIVILEGED}-{HIGHEST}"
             )
-            raise ValueError(message)
         self._free = free or is_free
         self._blocks = [
             Block(bind, bind + BLOCK - 1)
@@ -77,8 +76,7 @@ class Ports:
                 self._next = position + 1
                 self._taken.add(block)
                 return block
-        message = f"none of the {len(self._blocks)} blocks of ports is free"
-        raise NoPortsError(message)
+        raise NoPortsError(f"none of the {len(self._blocks)} blocks of ports is free")
 
     def release(self, block: Block) -> None:
         """Give a block back; one that was not taken is ignored."""

@@ -102,8 +102,7 @@ class ProcessDriver:
             self._ports.release(block)
             archive.remove(base)
             if isinstance(error, OSError):
-                message = f"{module} cannot be started: {error}"
-                raise StartError(message) from error
+                raise StartError(f"{module} cannot be started: {error}") from error
             raise
         address = Address("127.0.0.1", block.bind)
         self._running[address] = self._adopt(process, spec=spec, base=base, block=block)
@@ -162,8 +161,9 @@ class ProcessDriver:
             return self.modules[short(image)]
         except KeyError:
             known = ", ".join(sorted(self.modules)) or "none"
-            message = f"image '{image}' names no installed stage (installed: {known})"
-            raise StartError(message) from None
+            raise StartError(
+                f"image '{image}' names no installed stage (installed: {known})"
+            ) from None
 
     async def _unpacked(self, spec: ContainerSpec, base: Path) -> None:
         work = asyncio.create_task(asyncio.to_thread(self._unpack, spec, base))
@@ -202,7 +202,6 @@ class ProcessDriver:
         self._warden.watch(process.pid)
         tail = Tail(f"{spec.instance}/{spec.hostname}")
         if process.stdout is None:
-            message = "a process started with a pipe has no pipe"
-            raise RuntimeError(message)
+            raise RuntimeError("a process started with a pipe has no pipe")
         follower = asyncio.create_task(tail.follow(process.stdout))
         return Running(process=process, block=block, base=base, tail=tail, follower=follower)

@@ -78,8 +78,9 @@ class Endpoint:
         for variant in self.variants:
             if name == variant.name:
                 return variant
-        message = f"Variant {name} not found for Endpoint {self.name} of account {ACCOUNT}."
-        raise ValidationError(message)
+        raise ValidationError(
+            f"Variant {name} not found for Endpoint {self.name} of account {ACCOUNT}."
+        )
 
     def status(self) -> dict[str, Any]:
         """Describe it for `/_stagewire/status`."""
@@ -102,8 +103,7 @@ class Registry:
     def add(self, endpoint: Endpoint) -> None:
         """Take a new endpoint in. Raises ValidationError for a name that is taken."""
         if endpoint.name in self._endpoints:
-            message = f'Cannot create already existing endpoint "{endpoint.name}".'
-            raise ValidationError(message)
+            raise ValidationError(f'Cannot create already existing endpoint "{endpoint.name}".')
         self._endpoints[endpoint.name] = endpoint
 
     def remove(self, name: str) -> None:
@@ -115,16 +115,14 @@ class Registry:
         try:
             return self._endpoints[name]
         except KeyError:
-            message = f"Endpoint {name} of account {ACCOUNT} not found."
-            raise ValidationError(message) from None
+            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} not found.") from None
 
     def serving(self, name: str) -> Endpoint:
         """Find an endpoint that can be invoked. Raises ValidationError."""
         endpoint = self.find(name)
         if endpoint.state not in INVOCABLE:
             why = f": {endpoint.failure_reason}" if endpoint.failure_reason else "."
-            message = f"Endpoint {name} of account {ACCOUNT} is {endpoint.state}{why}"
-            raise ValidationError(message)
+            raise ValidationError(f"Endpoint {name} of account {ACCOUNT} is {endpoint.state}{why}")
         return endpoint
 
     def only(self) -> str:
@@ -133,11 +131,10 @@ class Registry:
         if len(names) == 1:
             return names[0]
         have = f"has {len(names)} ({', '.join(names)})" if names else "has none"
-        message = (
+        raise ValidationError(
             f"This path is short for the only endpoint, but this machine {have}. "
             "Use /endpoints/NAME/invocations."
         )
-        raise ValidationError(message)
 
     def all(self) -> Sequence[Endpoint]:
         """List the endpoints by name."""

@@ -51,8 +51,9 @@ def needed(port: int) -> dict[str, Any]:
     """Ask the same of a door that has to be there. Raises ClickException."""
     found = fetch(port)
     if found is None:
-        message = f"no door answers on 127.0.0.1:{port}; start one with: stagewire local up"
-        raise click.ClickException(message)
+        raise click.ClickException(
+            f"no door answers on 127.0.0.1:{port}; start one with: stagewire local up"
+        )
     return found
 
 

@@ -62,8 +62,7 @@ class Runtime:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; every fault becomes the platform's error on the wire."""
         if scope["type"] != "http":
-            message = f"the runtime speaks http, not {scope['type']}"
-            raise NotImplementedError(message)
+            raise NotImplementedError(f"the runtime speaks http, not {scope['type']}")
         request = Request(scope, receive)
         headers: dict[str, str | None] = {"x-amzn-RequestId": str(uuid4())}
         try:
@@ -109,8 +108,9 @@ class Runtime:
             if operation == "invocations":
                 return await self._invoke(name, request, headers)
             if operation == BIDIRECTIONAL:
-                message = "InvokeEndpointWithBidirectionalStream is not implemented here."
-                raise ValidationError(message)
+                raise ValidationError(
+                    "InvokeEndpointWithBidirectionalStream is not implemented here."
+                )
         if line == "POST /invocations":
             return await self._invoke(self._registry.only(), request, headers)
         if line == "GET /ping":
@@ -118,8 +118,7 @@ class Runtime:
         if line == "GET /_stagewire/status":
             headers["Content-Type"] = "application/json"
             return 200, json.dumps(self._status()).encode()
-        message = f"{line} is no operation of the SageMaker Runtime API."
-        raise UnknownOperationException(message)
+        raise UnknownOperationException(f"{line} is no operation of the SageMaker Runtime API.")
 
     async def _invoke(
         self, name: str, request: Request, headers: dict[str, str | None]

@@ -106,11 +106,10 @@ class Serverless:
             return
         sandbox = self._sandbox(endpoint, variant)
         if sandbox.running >= config.concurrency:
-            message = (
+            raise ThrottlingException(
                 f"Endpoint {endpoint.name} serves {config.concurrency} requests at a time "
                 "(MaxConcurrency). Try again."
             )
-            raise ThrottlingException(message)
         sandbox.keep()
         sandbox.running += 1
         try:
@@ -157,8 +156,9 @@ class Serverless:
         done, _ = await asyncio.wait([waking], timeout=self._limits.cold_seconds)
         trouble = waking.result() if done else "its containers are still being started"
         if trouble is not None:
-            message = f"Endpoint {sandbox.endpoint.name} is not ready: {trouble}. Try again later."
-            raise ModelNotReadyException(message)
+            raise ModelNotReadyException(
+                f"Endpoint {sandbox.endpoint.name} is not ready: {trouble}. Try again later."
+            )
 
     def _wind(self, sandbox: Sandbox) -> None:
         """Start the clock that lets it rest."""

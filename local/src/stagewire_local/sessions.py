@@ -51,8 +51,9 @@ class Sessions:
             for instance in variant.instances:
                 if session and instance.id == session.instance:
                     return replace(variant, instances=[instance])
-        message = f"Session {name} of endpoint {endpoint.name} is not open, or its time is over."
-        raise ValidationError(message)
+        raise ValidationError(
+            f"Session {name} of endpoint {endpoint.name} is not open, or its time is over."
+        )
 
     def note(
         self,

@@ -42,8 +42,7 @@ def service() -> ServiceModel:
 def check(operation: str, request: dict[str, Any]) -> None:
     """Check a request. Raises UnknownOperationException, or ValidationException with all flaws."""
     if operation not in service().operation_names:
-        message = f"{operation} is no operation of SageMaker."
-        raise UnknownOperationException(message)
+        raise UnknownOperationException(f"{operation} is no operation of SageMaker.")
     shape: Any = service().operation_model(operation).input_shape
     flaws = list(found(shape, request, ""))
     if flaws:

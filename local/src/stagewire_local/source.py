@@ -142,15 +142,16 @@ def check(found: Sequence[tuple[str, str, int]], cut: str, *, where: str) -> Non
     names = [key.removeprefix(cut) for key, _, _ in found]
     for name in names:
         if any(part in {"", ".", ".."} for part in name.split("/")):
-            message = f"The object '{name}' under {where} does not name a file, as model data must."
-            raise StartError(message)
+            raise StartError(
+                f"The object '{name}' under {where} does not name a file, as model data must."
+            )
         if any(other.startswith(f"{name}/") for other in names):
-            message = f"The object '{name}' under {where} is a file and a folder at once."
-            raise StartError(message)
+            raise StartError(f"The object '{name}' under {where} is a file and a folder at once.")
     total = sum(size for _, _, size in found)
     if total > MAX_BYTES:
-        message = f"The objects under {where} have {total} bytes; the maximum here is {MAX_BYTES}."
-        raise StartError(message)
+        raise StartError(
+            f"The objects under {where} have {total} bytes; the maximum here is {MAX_BYTES}."
+        )
 
 
 def missing(url: str, error: Exception) -> str:

@@ -48,6 +48,7 @@ def place(location: str) -> tuple[str, str]:
         if not dot:
             bucket, _, key = key.partition("/")
     if not (parts.scheme in {"s3", "https"} and bucket and key):
-        message = f"{location} names no object: it must be s3://BUCKET/KEY or an https URL of S3"
-        raise ObjectError(message)
+        raise ObjectError(
+            f"{location} names no object: it must be s3://BUCKET/KEY or an https URL of S3"
+        )
     return bucket, key

@@ -67,8 +67,7 @@ async def opened(
     Raises what Chain.invoke does, while the caller can still be answered with an error.
     """
     if not hops:
-        message = f"Endpoint {origin.endpoint} has no containers."
-        raise ServiceUnavailable(message)
+        raise ServiceUnavailable(f"Endpoint {origin.endpoint} has no containers.")
     last = await chain.before(invocation, hops=hops, origin=origin)
     hop = hops[-1]
     try:

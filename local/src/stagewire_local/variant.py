@@ -125,8 +125,9 @@ class Variant:
             hops = instance.hops()
             if hops is not None:
                 return instance, self._aimed(hops, target=target)
-        message = f"No instance of variant {self.name} is healthy at the moment. Try again."
-        raise ServiceUnavailable(message)
+        raise ServiceUnavailable(
+            f"No instance of variant {self.name} is healthy at the moment. Try again."
+        )
 
     def _order(self) -> Sequence[Instance]:
         """Put the instance first whose turn it is, or the one with the fewest requests in it."""
@@ -141,17 +142,15 @@ class Variant:
         if not self.direct:
             if target is None:
                 return hops
-            message = (
+            raise ValidationError(
                 "TargetContainerHostname is not valid for an endpoint whose "
                 "InferenceExecutionConfig mode is Serial."
             )
-            raise ValidationError(message)
         found = [hop for hop in hops if hop.hostname == target]
         if not found:
             known = ", ".join(hop.hostname for hop in hops)
-            message = (
+            raise ValidationError(
                 "TargetContainerHostname is required for an endpoint whose InferenceExecutionConfig "
                 f"mode is Direct, and must be one of {known}; it is {target}."
             )
-            raise ValidationError(message)
         return found

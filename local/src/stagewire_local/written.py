@@ -45,13 +45,13 @@ def asked(port: int, endpoint: str, container: str | None) -> list[dict[str, Any
     """Ask the door for what containers wrote. Raises ClickException."""
     status, found = report.asked(port, f"{PATH}{quote(endpoint, safe='')}")
     if status != HTTPStatus.OK:
-        message = found.get("Message", f"no door answers on 127.0.0.1:{port}")
-        raise click.ClickException(message)
+        raise click.ClickException(found.get("Message", f"no door answers on 127.0.0.1:{port}"))
     chosen = [each for each in found["containers"] if container in {None, each["hostname"]}]
     if not chosen and container is not None:
         known = ", ".join(sorted({each["hostname"] for each in found["containers"]}))
-        message = f"endpoint '{endpoint}' has no container '{container}' (it has: {known})"
-        raise click.ClickException(message)
+        raise click.ClickException(
+            f"endpoint '{endpoint}' has no container '{container}' (it has: {known})"
+        )
     return chosen
 
 

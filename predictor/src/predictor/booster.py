@@ -78,8 +78,9 @@ def load(path: Path) -> xgb.Booster:
     try:
         booster.load_model(path)
     except xgb.core.XGBoostError as error:
-        msg = f"{path} is not a model that XGBoost {xgb.__version__} reads ({reason(error)}): save it again"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(
+            f"{path} is not a model that XGBoost {xgb.__version__} reads ({reason(error)}): save it again"
+        ) from error
     return booster
 
 

@@ -49,8 +49,9 @@ def classes(booster: xgb.Booster, count: int) -> tuple[str | int, ...]:
         return tuple(range(count))
     alike = all(isinstance(c, str) for c in noted) or all(type(c) is int for c in noted)
     if len(noted) != count or not alike:
-        msg = f"{CLASSES} is {noted!r}, which is not {count} texts or {count} integers"
-        raise ArtifactError(msg)
+        raise ArtifactError(
+            f"{CLASSES} is {noted!r}, which is not {count} texts or {count} integers"
+        )
     return tuple(noted)
 
 

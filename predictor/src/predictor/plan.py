@@ -72,8 +72,9 @@ def load(model_dir: Path) -> Plan:
             trees = Trees(**{each: file[each] for each in ARRAYS}, groups=groups)
         return Plan(trees, signatures.from_json(header))
     except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError, Unplanned) as error:
-        msg = f"{path} cannot be read as a plan ({error!r}): package the model again"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(
+            f"{path} cannot be read as a plan ({error!r}): package the model again"
+        ) from error
 
 
 ARRAYS: Final = tuple(each.name for each in fields(Trees) if each.name != "groups")

@@ -50,8 +50,9 @@ class Target:
         found = _labels(channel, self.label, as_text=isinstance(self.classes[0], str))
         unseen = sorted({str(each) for each in found if each not in places})
         if unseen:
-            msg = f"the channel {name!r} has labels that 'train' does not have: {unseen}"
-            raise TrainingError(msg)
+            raise TrainingError(
+                f"the channel {name!r} has labels that 'train' does not have: {unseen}"
+            )
         return np.array([places[each] for each in found], dtype=np.float64)
 
 
@@ -81,8 +82,9 @@ def choose(asked: Hyperparameters, objective: str | None, channel: Channel) -> T
     classes = _classes(channel, label)
     stated = asked.integer("num_class", len(classes))
     if stated != len(classes):
-        msg = f"the hyperparameter num_class has the value {stated}, the label has {len(classes)} classes"
-        raise TrainingError(msg)
+        raise TrainingError(
+            f"the hyperparameter num_class has the value {stated}, the label has {len(classes)} classes"
+        )
     return Target(label, _objective(objective, classes), classes)
 
 
@@ -124,8 +126,9 @@ def _numbers(channel: Channel, label: str, name: str) -> NDArray[np.float64]:
         beyond = np.flatnonzero(np.isinf(found.astype(np.float32)))
     if len(beyond):
         row = int(beyond[0])
-        msg = f"the channel {name!r} has a label beyond float32: row {row}, {found[row]}"
-        raise TrainingError(msg)
+        raise TrainingError(
+            f"the channel {name!r} has a label beyond float32: row {row}, {found[row]}"
+        )
     return found
 
 
@@ -138,5 +141,6 @@ def _refuse_missing(channel: Channel, label: str, name: str) -> None:
 def _refuse_rows(rows: Sequence[int], name: str) -> None:
     if rows:
         more = f" and {len(rows) - _NAMED_ROWS} more" if len(rows) > _NAMED_ROWS else ""
-        msg = f"the channel {name!r} has rows without a label: {rows[:_NAMED_ROWS]}{more}"
-        raise TrainingError(msg)
+        raise TrainingError(
+            f"the channel {name!r} has rows without a label: {rows[:_NAMED_ROWS]}{more}"
+        )

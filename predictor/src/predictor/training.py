@@ -77,10 +77,9 @@ def matrix(channel: Channel, name: str, names: Sequence[str], target: Target) ->
     infinite = np.argwhere(np.isinf(features))
     if len(infinite):
         row, column = infinite[0]
-        msg = (
+        raise TrainingError(
             f"the channel {name!r} has a number beyond float32: row {row}, column {names[column]!r}"
         )
-        raise TrainingError(msg)
     return xgb.DMatrix(
         features, target.values(channel, name), missing=np.nan, feature_names=own_names(names)
     )

@@ -35,8 +35,9 @@ def _try(host: str, key: str, port: int) -> None:
         try:
             tried.bind(address)
         except OSError as error:
-            msg = f"{key} has the value '{port}'; it must be a port that can be had at {host} ({error.strerror})"
-            raise ConfigError(msg) from error
+            raise ConfigError(
+                f"{key} has the value '{port}'; it must be a port that can be had at {host} ({error.strerror})"
+            ) from error
 
 
 def _address(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
@@ -45,6 +46,7 @@ def _address(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, 
         with socket.socket(family, socket.SOCK_STREAM) as tried:
             tried.bind((address[0], 0, *address[2:]))
     except OSError as error:
-        msg = f"STAGEWIRE_HOST has the value {host!r}; it must be an address of this machine ({error.strerror})"
-        raise ConfigError(msg) from error
+        raise ConfigError(
+            f"STAGEWIRE_HOST has the value {host!r}; it must be an address of this machine ({error.strerror})"
+        ) from error
     return family, address

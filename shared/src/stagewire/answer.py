@@ -62,8 +62,9 @@ class Answer:
         seen: set[str] = set()
         for column in columns:
             if column.name in seen:
-                msg = f"the input column {column.name!r} has the same name as a column of the answer; rename it"
-                raise SchemaMismatch(msg)
+                raise SchemaMismatch(
+                    f"the input column {column.name!r} has the same name as a column of the answer; rename it"
+                )
             seen.add(column.name)
         return columns
 

@@ -41,8 +41,9 @@ class Share:
         store = self.store
         others = store.held - self.held
         if others and store.held + size > store.limit:
-            msg = f"the server already holds requests of {others} bytes, and {store.limit} bytes are the limit"
-            raise Busy(msg)
+            raise Busy(
+                f"the server already holds requests of {others} bytes, and {store.limit} bytes are the limit"
+            )
         self.held += size
         store.held += size
 

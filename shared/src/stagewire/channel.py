@@ -51,8 +51,9 @@ class Channel:
         """
         for other in others:
             if other.names != self.names:
-                msg = f"{other.where} has the columns {list(other.names)}, {self.where} has {list(self.names)}"
-                raise TrainingError(msg)
+                raise TrainingError(
+                    f"{other.where} has the columns {list(other.names)}, {self.where} has {list(self.names)}"
+                )
         pairs = zip(self.columns, *(other.columns for other in others), strict=True)
         return Channel(
             self.where,
@@ -68,8 +69,7 @@ class Channel:
 
         """
         if name not in self.names:
-            msg = f"{self.where} has no column {name!r}; it has {list(self.names)}"
-            raise TrainingError(msg)
+            raise TrainingError(f"{self.where} has no column {name!r}; it has {list(self.names)}")
         return self.columns[self.names.index(name)]
 
     def texts(self, name: str) -> Array:
@@ -102,8 +102,7 @@ class Channel:
         values, errors = conform("text", self.cells(field.name), field)
         if errors:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-            msg = f"{self.where}: {errors[0]}{more}"
-            raise TrainingError(msg)
+            raise TrainingError(f"{self.where}: {errors[0]}{more}")
         return Column(field.name, values, Role.FEATURE)
 
 
@@ -122,11 +121,9 @@ def read_csv(path: Path, names: Sequence[str] | None = None) -> Channel:
             del rows[:1]
         columns, errors = columns_of(rows, (len(header),), blank="")
     except (StageError, OSError) as error:
-        msg = f"{path}: {error}"
-        raise TrainingError(msg) from None
+        raise TrainingError(f"{path}: {error}") from None
     if errors:
-        msg = f"{path}: {errors[0]}"
-        raise TrainingError(msg)
+        raise TrainingError(f"{path}: {errors[0]}")
     _check_header(path, header, stated=names is not None)
     return Channel(str(path), header, tuple(tuple(column) for column in columns))
 
@@ -135,8 +132,9 @@ def _check_header(path: Path, header: tuple[str, ...], *, stated: bool) -> None:
     doubled = sorted(name for name, times in Counter(header).items() if times > 1)
     numbers = [name for name in header if is_number(name)]
     if numbers and not stated:
-        msg = f"{path}: the first line {','.join(header)!r} holds the number {numbers[0]!r}, so it is no header; put a line of names first, or name the columns in the hyperparameter 'columns'"
-        raise TrainingError(msg)
+        raise TrainingError(
+            f"{path}: the first line {','.join(header)!r} holds the number {numbers[0]!r}, so it is no header; put a line of names first, or name the columns in the hyperparameter 'columns'"
+        )
     wrong = (
         f"names {doubled} twice"
         if doubled

@@ -41,8 +41,9 @@ def compile_model(name: str, settings: Settings, *, hop_dtype: str | None = None
     (model_dir / manifest.NAME).unlink(missing_ok=True)
     stage = loading.load(name, settings)
     if stage.input is None or stage.output is None:
-        msg = f"the model in {model_dir} states no schema, so there is nothing to record"
-        raise ArtifactError(msg)
+        raise ArtifactError(
+            f"the model in {model_dir} states no schema, so there is nothing to record"
+        )
     rows = _rows(Job(settings.base), stage.input)
     plan = _plan(stage, str(model_dir), rows.get(TRAIN))
     found = Manifest(

@@ -138,8 +138,9 @@ def _places(parsed: Parsed, schema: Schema) -> list[int]:
             continue
         if position in found:
             first, second = names[found[position]], name
-            msg = f"the columns {first!r} and {second!r} both name the feature {schema.names[position]!r}"
-            raise SchemaMismatch(msg)
+            raise SchemaMismatch(
+                f"the columns {first!r} and {second!r} both name the feature {schema.names[position]!r}"
+            )
         found[position] = place
     passed = [place for place, name in enumerate(own) if name is not None]
     if schema.numbered and parsed.roles and not found and len(passed) == len(schema.fields):
@@ -163,11 +164,11 @@ def _listed(names: Sequence[str]) -> str:
 def _refuse_names(names: Sequence[str], *, passed: bool) -> None:
     if len(set(names)) < len(names):
         doubled = sorted(name for name, times in Counter(names).items() if times > 1)
-        msg = f"the input has these columns twice: {_listed(doubled)}"
-        raise SchemaMismatch(msg)
+        raise SchemaMismatch(f"the input has these columns twice: {_listed(doubled)}")
     if RESERVED in names and not passed:
-        msg = f"the input has a column named {RESERVED!r}, which the answer adds; rename it"
-        raise SchemaMismatch(msg)
+        raise SchemaMismatch(
+            f"the input has a column named {RESERVED!r}, which the answer adds; rename it"
+        )
 
 
 def _carried(name: str, cells: Any, parsed: Parsed, role: Role) -> Values:
@@ -177,8 +178,9 @@ def _carried(name: str, cells: Any, parsed: Parsed, role: Role) -> Values:
         return cells
     # A feature's cell is only repeated: what float64 makes of it is what the model was given.
     if role is Role.CARRIED and any(map(_rounded, cells)):
-        msg = f"column {name!r} holds a number beyond 64 bits, which JSON cannot carry exactly; send it as text"
-        raise SchemaMismatch(msg)
+        raise SchemaMismatch(
+            f"column {name!r} holds a number beyond 64 bits, which JSON cannot carry exactly; send it as text"
+        )
     # A key that a row lacks is null in the answer: every row has every column there.
     # NaN, which Python's writer makes, is missing as null is.
     return objects(None if cell is ABSENT or cell != cell else cell for cell in cells)  # noqa: PLR0124 (nan)

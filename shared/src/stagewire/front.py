@@ -58,8 +58,7 @@ class Front:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] != "http":
-            msg = f"a stage speaks HTTP, not {scope['type']}"
-            raise RuntimeError(msg)
+            raise RuntimeError(f"a stage speaks HTTP, not {scope['type']}")
         elif scope["path"] not in _METHODS:
             await (await self._web())(scope, receive, send)
         elif scope["method"] not in _METHODS[scope["path"]]:
@@ -218,8 +217,9 @@ def _id(headers: Headers) -> str:
 
 def _refuse_encoding(encoding: str) -> None:
     if encoding and encoding.lower() != "identity":
-        msg = f"the Content-Encoding {encoding!r} is not decoded here; send the body as it is"
-        raise UnsupportedMedia(msg)
+        raise UnsupportedMedia(
+            f"the Content-Encoding {encoding!r} is not decoded here; send the body as it is"
+        )
 
 
 def _content_type(headers: Headers) -> str:
@@ -228,8 +228,7 @@ def _content_type(headers: Headers) -> str:
         types = " and ".join(repr(each.decode("latin-1")) for each in headers.types)
         raise Malformed(f"the request states more than one Content-Type: {types}")
     if not found:
-        msg = "the request states no Content-Type; say for instance 'text/csv'"
-        raise UnsupportedMedia(msg)
+        raise UnsupportedMedia("the request states no Content-Type; say for instance 'text/csv'")
     return found.decode("latin-1")
 
 

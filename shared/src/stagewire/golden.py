@@ -64,8 +64,9 @@ def check(
         data, names, rows = inputs(golden, schema), *_outputs(golden["output"])
         exact = golden["machine"] == platform.machine()
     except (KeyError, TypeError, ValueError) as error:
-        msg = f"the manifest's golden rows cannot be read ({error!r}); package the model again"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(
+            f"the manifest's golden rows cannot be read ({error!r}); package the model again"
+        ) from error
     found = predict(data)
     given = [column.name for column in found.columns]
     if given != names or found.rows != len(rows):
@@ -84,8 +85,7 @@ def check(
 def _outputs(split: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
     names, rows = split["columns"], split["data"]
     if any(len(row) != len(names) for row in rows):
-        msg = f"a row has other than {len(names)} values"
-        raise ValueError(msg)
+        raise ValueError(f"a row has other than {len(names)} values")
     return names, rows
 
 

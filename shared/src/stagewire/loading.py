@@ -36,8 +36,9 @@ def load(name: str, settings: Settings) -> Stage:
     """
     model_dir = settings.model_dir
     if not model_dir.is_dir() or not any(model_dir.iterdir()):
-        msg = f"{model_dir} holds no model; mount a model directory there, or unpack model.tar.gz into it"
-        raise ArtifactError(msg)
+        raise ArtifactError(
+            f"{model_dir} holds no model; mount a model directory there, or unpack model.tar.gz into it"
+        )
     found = manifest.read(model_dir)
     functions = choose(name, model_dir, settings.program)
     _check(name, found, functions, settings)
@@ -83,8 +84,9 @@ def module(name: str) -> str:
         return name
     found = installed()
     if name not in found:
-        msg = f"no stage {name!r} is installed; there are: {', '.join(sorted(found)) or 'none'}"
-        raise ArtifactError(msg)
+        raise ArtifactError(
+            f"no stage {name!r} is installed; there are: {', '.join(sorted(found)) or 'none'}"
+        )
     return found[name]
 
 
@@ -101,8 +103,9 @@ def _check_accept(accept: str | None, functions: Script) -> None:
     if accept is None or functions.output_fn or functions.transform_fn:
         return
     if media.choose(media.accept(accept), list(CODECS)) is None:
-        msg = f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT is {accept!r}, and the answer can be one of: {', '.join(CODECS)}"
-        raise ArtifactError(msg)
+        raise ArtifactError(
+            f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT is {accept!r}, and the answer can be one of: {', '.join(CODECS)}"
+        )
 
 
 def _stage(name: str, found: Manifest | None, functions: Script, settings: Settings) -> Stage:
@@ -113,8 +116,9 @@ def _stage(name: str, found: Manifest | None, functions: Script, settings: Setti
         raise
     except (Exception, SystemExit) as error:
         _log.exception("model_fn failed")
-        msg = f"model_fn failed on {settings.model_dir}: {type(error).__name__}: {error}"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(
+            f"model_fn failed on {settings.model_dir}: {type(error).__name__}: {error}"
+        ) from error
     given = _schema(model, "schema", functions)
     returned = _schema(model, "output", functions)
     _agree(found, given, returned)
@@ -151,8 +155,9 @@ def _agree(found: Manifest | None, given: Schema | None, returned: Schema | None
     for side, stated, own in (("input", found.input, given), ("output", found.output, returned)):
         difference = stated.mismatch(own) if own else None
         if difference:
-            msg = f"the manifest's {side} schema is not the model's: {difference}; package the model again"
-            raise ArtifactError(msg)
+            raise ArtifactError(
+                f"the manifest's {side} schema is not the model's: {difference}; package the model again"
+            )
 
 
 def _prove(stage: Stage, found: Manifest, settings: Settings) -> None:
@@ -166,5 +171,4 @@ def _prove(stage: Stage, found: Manifest, settings: Settings) -> None:
             skew=settings.allow_skew,
         )
     except StageError as error:
-        msg = f"the golden rows cannot be computed: {error.message}"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(f"the golden rows cannot be computed: {error.message}") from error

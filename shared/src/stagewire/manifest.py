@@ -82,8 +82,9 @@ def read(model_dir: Path) -> Manifest | None:
     try:
         data = orjson.loads(path.read_bytes())
         if data["format"] != FORMAT:
-            msg = f"{path} has format {data['format']!r}; this version of stagewire reads format {FORMAT}"
-            raise ArtifactError(msg)
+            raise ArtifactError(
+                f"{path} has format {data['format']!r}; this version of stagewire reads format {FORMAT}"
+            )
         return Manifest(
             stage=data["stage"],
             input=Schema.from_json(data["input"]),
@@ -95,14 +96,14 @@ def read(model_dir: Path) -> Manifest | None:
             plan=_map(data.get("plan", {})),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, OSError) as error:
-        msg = f"{path} cannot be read as a manifest ({error!r}); package the model again"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(
+            f"{path} cannot be read as a manifest ({error!r}); package the model again"
+        ) from error
 
 
 def _map(found: Any) -> Mapping[str, Any]:
     if not isinstance(found, dict):
-        msg = f"{found!r:.80} is no object"
-        raise TypeError(msg)
+        raise TypeError(f"{found!r:.80} is no object")
     return found
 
 
@@ -154,16 +155,19 @@ def check(
 
     """
     if manifest.stage != stage:
-        msg = f"{model_dir} holds an artifact of the stage {manifest.stage!r}, but this stage is {stage!r}"
-        raise ArtifactError(msg)
+        raise ArtifactError(
+            f"{model_dir} holds an artifact of the stage {manifest.stage!r}, but this stage is {stage!r}"
+        )
     for name, wanted in manifest.files.items():
         path = model_dir / name
         if not path.is_file():
-            msg = f"{path} is absent, though the manifest lists it; package the model again"
-            raise ArtifactError(msg)
+            raise ArtifactError(
+                f"{path} is absent, though the manifest lists it; package the model again"
+            )
         if digest(path) != wanted:
-            msg = f"{path} is not the file that was packaged: its SHA-256 differs; package the model again"
-            raise ArtifactError(msg)
+            raise ArtifactError(
+                f"{path} is not the file that was packaged: its SHA-256 differs; package the model again"
+            )
     for name in pinned:
         _check_version(name, manifest.versions.get(name), _version(name), skew=skew)
 

@@ -64,8 +64,9 @@ def parse(header: str) -> MediaType:
             return MediaType(media.name, {**media.parameters, "sw-id": passed})
         media = _remembered(header)  # it stood in quotes, or behind another one
     if media is None:
-        msg = f"the Content-Type {header!r} is not a media type such as 'text/csv; charset=utf-8'"
-        raise UnsupportedMedia(msg)
+        raise UnsupportedMedia(
+            f"the Content-Type {header!r} is not a media type such as 'text/csv; charset=utf-8'"
+        )
     return media
 
 
@@ -144,8 +145,7 @@ def accept(header: str) -> tuple[Range, ...]:
             continue
         media, end = _range(header, position)
         if media is None or (end < stop and header[end] != ","):
-            msg = f"the Accept header {header!r} cannot be read at character {end + 1}"
-            raise Malformed(msg)
+            raise Malformed(f"the Accept header {header!r} cannot be read at character {end + 1}")
         ranges.append(Range(media, _quality(header, media.parameters.get("q", "1"))))
         position = header.find(",", end) + 1 or len(header)
     ranges.sort(key=lambda item: (-item.q, -item.specificity))
@@ -159,8 +159,7 @@ def _range(header: str, start: int) -> tuple[MediaType | None, int]:
 
 def _quality(header: str, text: str) -> float:
     if not text.strip(".") or not _QUALITY.fullmatch(text):
-        msg = f"the Accept header {header!r} has q={text!r}, not a number from 0 to 1"
-        raise Malformed(msg)
+        raise Malformed(f"the Accept header {header!r} has q={text!r}, not a number from 0 to 1")
     return float(text)
 
 

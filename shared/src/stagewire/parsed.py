@@ -53,8 +53,7 @@ def columns_of(
 
     """
     if not rows:
-        msg = "the body holds no rows"
-        raise Malformed(msg)
+        raise Malformed("the body holds no rows")
     width, allowed = min(widths), frozenset(widths)
     errors: list[RowError] = []
     kept: list[Sequence[Any]] = []
@@ -80,5 +79,6 @@ def refuse_broken(errors: Sequence[RowError]) -> None:
 
     """
     if len(errors) > BROKEN_ROWS:
-        msg = f"more than {BROKEN_ROWS} rows are broken, the first of them so: {errors[0]}"
-        raise Malformed(msg)
+        raise Malformed(
+            f"more than {BROKEN_ROWS} rows are broken, the first of them so: {errors[0]}"
+        )

@@ -111,8 +111,7 @@ def from_parameters(
 def flag(name: str, value: str) -> bool:
     """Read true or false."""
     if value.lower() not in {"true", "false"}:
-        msg = f"the parameter {name}={value!r} is not one of: true, false"
-        raise Malformed(msg)
+        raise Malformed(f"the parameter {name}={value!r} is not one of: true, false")
     return value.lower() == "true"
 
 
@@ -120,8 +119,9 @@ def _choice(kind: type[E], name: str, value: str) -> E:
     try:
         return kind(value.lower())
     except ValueError:
-        msg = f"the parameter {name}={value!r} is not one of: {', '.join(kind)}"
-        raise Malformed(msg) from None
+        raise Malformed(
+            f"the parameter {name}={value!r} is not one of: {', '.join(kind)}"
+        ) from None
 
 
 def request_id(value: str) -> str:

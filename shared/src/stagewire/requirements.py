@@ -32,12 +32,12 @@ def check(path: Path) -> None:
     try:
         unmet = [line for line in _lines(path, set()) if not _met(line)]
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(f"{path} cannot be read: {error}") from error
     if unmet:
         build = f"printf 'FROM IMAGE\\nCOPY *.txt ./\\nRUN pip install -r {path.name}\\n' | docker build -t DERIVED -f - {path.parent}"
-        msg = f"{path} asks for {', '.join(unmet)}, which is not installed; nothing is installed at start. Build a derived image: {build}"
-        raise ArtifactError(msg)
+        raise ArtifactError(
+            f"{path} asks for {', '.join(unmet)}, which is not installed; nothing is installed at start. Build a derived image: {build}"
+        )
 
 
 def _lines(path: Path, seen: set[Path]) -> Iterator[str]:

@@ -30,8 +30,7 @@ def results(found: Any, rows: int | None, output: Schema | None) -> Table:
     """
     table = _table(found, output)
     if rows is not None and table.rows != rows:
-        msg = f"predict_fn returned {table.rows} results for {rows} rows"
-        raise StageFailed(msg)
+        raise StageFailed(f"predict_fn returned {table.rows} results for {rows} rows")
     return table
 
 
@@ -48,8 +47,9 @@ def _table(found: Any, output: Schema | None) -> Table:
     if array.ndim == 1:
         return Table((Column("prediction", array, Role.PREDICTION),), len(array))
     if array.ndim != 2:  # noqa: PLR2004 (rows and columns)
-        msg = f"predict_fn returned {type(found).__name__} of shape {array.shape}; a result a row is wanted"
-        raise StageFailed(msg)
+        raise StageFailed(
+            f"predict_fn returned {type(found).__name__} of shape {array.shape}; a result a row is wanted"
+        )
     if array.shape[1] == 1 and output is None:
         return _table(array[:, 0], output)
     fits = output is not None and len(output.names) == array.shape[1]

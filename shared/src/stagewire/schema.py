@@ -102,8 +102,9 @@ class Schema:
             fields = tuple(Field(item["name"], item["dtype"]) for item in data["fields"])
             return cls(fields, data["label"], data["task"], tuple(data["classes"]))
         except (KeyError, TypeError) as error:
-            msg = f"the manifest holds a schema that cannot be read: {error!r}"
-            raise ArtifactError(msg) from error
+            raise ArtifactError(
+                f"the manifest holds a schema that cannot be read: {error!r}"
+            ) from error
 
     def mismatch(self, other: Schema) -> str | None:
         """Say where another schema's columns differ from these, or None when they agree.

@@ -76,12 +76,12 @@ def of(module: ModuleType, *, user: bool = False) -> Script:
     found: dict[str, Any] = {name: getattr(module, name, None) for name in _NAMES}
     three = [name for name in ("input_fn", "predict_fn", "output_fn") if found[name]]
     if found["transform_fn"] and three:
-        msg = f"{module.__file__} defines transform_fn and also {', '.join(three)}; it must be one or the other"
-        raise ArtifactError(msg)
+        raise ArtifactError(
+            f"{module.__file__} defines transform_fn and also {', '.join(three)}; it must be one or the other"
+        )
     due = ("model_fn",) if found["transform_fn"] else ("model_fn", "predict_fn")
     if lacking := [name for name in due if not found[name]]:
-        msg = f"{module.__file__} lacks {' and '.join(lacking)}"
-        raise ArtifactError(msg)
+        raise ArtifactError(f"{module.__file__} lacks {' and '.join(lacking)}")
     for name in _NAMES if user else ():
         if reason := found[name] and _objection(name, found[name]):
             raise ArtifactError(f"{module.__file__}: {reason}")
@@ -136,8 +136,9 @@ def program(model_dir: Path, named: str | None) -> Path | None:
             if path.is_file():
                 return path
     if named:
-        msg = f"SAGEMAKER_PROGRAM is {named!r}, and neither {model_dir / 'code'} nor {model_dir} has it"
-        raise ArtifactError(msg)
+        raise ArtifactError(
+            f"SAGEMAKER_PROGRAM is {named!r}, and neither {model_dir / 'code'} nor {model_dir} has it"
+        )
     return None
 
 
@@ -152,8 +153,7 @@ def load(path: Path) -> Script:
         sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(f"stagewire_user_{path.stem}", path)
     if spec is None or spec.loader is None:
-        msg = f"{path} is not a Python module"
-        raise ArtifactError(msg)
+        raise ArtifactError(f"{path} is not a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     # By its own name too, for helpers that import it and pickles that name it: else it ran twice.
@@ -168,8 +168,7 @@ def load(path: Path) -> Script:
         if own:
             del sys.modules[path.stem]
         _log.exception("%s failed", path)
-        msg = f"{path} cannot be run: {type(error).__name__}: {error}"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     return of(module, user=True)
 
 
@@ -215,8 +214,7 @@ def body_for(body: bytes, content_type: str) -> str | bytes:
     try:
         return body.decode()
     except UnicodeDecodeError as error:
-        msg = f"the body is not utf-8: {error.reason} at offset {error.start}"
-        raise Malformed(msg) from None
+        raise Malformed(f"the body is not utf-8: {error.reason} at offset {error.start}") from None
 
 
 def typed(found: Any, accept: str) -> tuple[bytes, str]:
@@ -231,16 +229,17 @@ def typed(found: Any, accept: str) -> tuple[bytes, str]:
     if isinstance(body, str):
         body = body.encode()
     if not isinstance(body, bytes | bytearray | memoryview):
-        msg = f"the stage's code returned {type(body).__name__} where text or bytes are wanted"
-        raise StageFailed(msg)
+        raise StageFailed(
+            f"the stage's code returned {type(body).__name__} where text or bytes are wanted"
+        )
     if content_type is None:
         if not _fits_header(accept):
-            msg = f"the Accept header {accept!r} is no content type that an answer can have"
-            raise Malformed(msg)
+            raise Malformed(
+                f"the Accept header {accept!r} is no content type that an answer can have"
+            )
         content_type = accept
     elif not _fits_header(content_type):
-        msg = f"the stage's code returned the content type {content_type!r}"
-        raise StageFailed(msg)
+        raise StageFailed(f"the stage's code returned the content type {content_type!r}")
     return bytes(body), content_type
 
 

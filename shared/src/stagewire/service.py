@@ -171,8 +171,7 @@ class Service:
             with contextlib.suppress(Offload):
                 return stage.answer(*request)
         if self.metrics.queued >= self.limit:
-            msg = f"{self.limit} requests are waiting already"
-            raise Busy(msg)
+            raise Busy(f"{self.limit} requests are waiting already")
         if self.batcher is not None and len(body) <= self.settings.inline_bytes:
             # Reading and writing few rows is cheap: only the computing leaves the loop.
             with contextlib.suppress(Offload):
@@ -186,8 +185,9 @@ class Service:
         try:
             return await asyncio.wait_for(work, self.settings.reply_seconds)
         except TimeoutError:
-            msg = f"the request took longer than {self.settings.reply_seconds:g} s"
-            raise DeadlineExceeded(msg) from None
+            raise DeadlineExceeded(
+                f"the request took longer than {self.settings.reply_seconds:g} s"
+            ) from None
         finally:
             self.metrics.queued -= 1
 

@@ -150,8 +150,7 @@ class Stage:
     ) -> tuple[bytes, str]:
         """Predict and write what a user's own input_fn or output_fn has a part in."""
         if self.script.predict_fn is None:
-            msg = "there is no predict_fn"
-            raise StageFailed(msg)
+            raise StageFailed("there is no predict_fn")
         found = call(self.script.predict_fn, data, self.model, context=context)
         if self.script.output_fn:
             wanted = self._user_accept(accept)
@@ -205,8 +204,7 @@ class Stage:
     def predict(self, data: Table, context: Context) -> Table:
         """Compute the results of rows that are all good."""
         if self.script.predict_fn is None:
-            msg = "there is no predict_fn"
-            raise StageFailed(msg)
+            raise StageFailed("there is no predict_fn")
         found = call(self.script.predict_fn, self.given(data), self.model, context=context)
         return results(found, data.rows, self.output)
 

@@ -100,8 +100,7 @@ class Table:
         for column in (*self.of(Role.FEATURE), *self.columns):
             if column.name == name:
                 return column.numpy()
-        msg = f"no column {name!r} among {list(self.names)}"
-        raise KeyError(msg)
+        raise KeyError(f"no column {name!r} among {list(self.names)}")
 
     @property
     def valid(self) -> Array:
@@ -137,8 +136,7 @@ class Table:
         matrix = np.empty((self.rows, len(features)), dtype=dtype)
         for position, column in enumerate(features):
             if column.numpy().dtype.kind == "O":
-                msg = f"feature {column.name!r} is text and has no place in a matrix"
-                raise TypeError(msg)
+                raise TypeError(f"feature {column.name!r} is text and has no place in a matrix")
             matrix[:, position] = column.numpy()
         return matrix
 
@@ -172,10 +170,9 @@ def from_matrix(
 
     """
     if matrix.ndim != 2 or matrix.shape[1] != len(names):  # noqa: PLR2004 (rows and columns)
-        msg = (
+        raise ValueError(
             f"an array of shape {matrix.shape} does not hold the {len(names)} columns {list(names)}"
         )
-        raise ValueError(msg)
     columns = tuple(Column(name, matrix[:, i], role) for i, name in enumerate(names))
     block = matrix if role is Role.FEATURE else None
     return Table(columns, len(matrix), request or Request(), block=block)

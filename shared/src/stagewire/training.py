@@ -42,8 +42,9 @@ class Hyperparameters:
         understood = {*keys, _COLUMNS}
         own = {key for key in self.values if not key.startswith(_PLATFORM)}
         if unknown := sorted(own - understood):
-            msg = f"unknown hyperparameters {unknown}; known are {sorted(understood)}"
-            raise TrainingError(msg)
+            raise TrainingError(
+                f"unknown hyperparameters {unknown}; known are {sorted(understood)}"
+            )
 
     def text(self, key: str, default: str | None = None) -> str | None:
         """Return a value, None when it is absent or empty."""
@@ -66,16 +67,18 @@ class Hyperparameters:
         except ValueError:
             found = math.nan
         if not -math.inf < found < math.inf:
-            msg = f"the hyperparameter {key} has the value {value!r}; it must be {wanted}"
-            raise TrainingError(msg)
+            raise TrainingError(
+                f"the hyperparameter {key} has the value {value!r}; it must be {wanted}"
+            )
         return found
 
     def choice(self, key: str, allowed: Sequence[str], default: str | None = None) -> str | None:
         """Return one of some words."""
         value = self.text(key, default)
         if value is not None and value not in allowed:
-            msg = f"the hyperparameter {key} has the value {value!r}; it must be one of: {', '.join(allowed)}"
-            raise TrainingError(msg)
+            raise TrainingError(
+                f"the hyperparameter {key} has the value {value!r}; it must be one of: {', '.join(allowed)}"
+            )
         return value
 
     def names(self, key: str) -> tuple[str, ...] | None:
@@ -88,8 +91,9 @@ class Hyperparameters:
         try:
             found = orjson.loads(value)
         except orjson.JSONDecodeError as error:
-            msg = f"the hyperparameter {key} has the value {value!r}, which is not JSON: {error}"
-            raise TrainingError(msg) from None
+            raise TrainingError(
+                f"the hyperparameter {key} has the value {value!r}, which is not JSON: {error}"
+            ) from None
         return tuple(str(name) for name in found)
 
 
@@ -124,11 +128,9 @@ class Job:
         try:
             found = orjson.loads(path.read_bytes())
         except orjson.JSONDecodeError as error:
-            msg = f"{path} is not JSON: {error}"
-            raise TrainingError(msg) from None
+            raise TrainingError(f"{path} is not JSON: {error}") from None
         if not isinstance(found, dict):
-            msg = f"{path} must hold one JSON object of names and values"
-            raise TrainingError(msg)
+            raise TrainingError(f"{path} must hold one JSON object of names and values")
         return Hyperparameters(
             {key: v if isinstance(v, str) else orjson.dumps(v).decode() for key, v in found.items()}
         )
@@ -150,8 +152,7 @@ class Job:
         files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
         if not files:
             have = ", ".join(self.channels) or "none"
-            msg = f"{folder} holds no .csv file; the channels with files are: {have}"
-            raise TrainingError(msg)
+            raise TrainingError(f"{folder} holds no .csv file; the channels with files are: {have}")
         parts = [read_csv(path, self.hyperparameters.names(_COLUMNS)) for path in files]
         return parts[0].joined(*parts[1:])
 

@@ -85,15 +85,17 @@ def read(folder: Path) -> tuple[Plan, Schema, Schema]:
     try:
         structure = orjson.loads((folder / STRUCTURE).read_bytes())
         if structure["format"] != FORMAT:
-            msg = f"{folder / STRUCTURE} has format {structure['format']!r}, and this version reads {FORMAT}: package the model again"
-            raise ArtifactError(msg)
+            raise ArtifactError(
+                f"{folder / STRUCTURE} has format {structure['format']!r}, and this version reads {FORMAT}: package the model again"
+            )
         with np.load(folder / NUMBERS, allow_pickle=False) as file:
             arrays: Arrays = {name: file[name] for name in file.files}
         plan = _plan(structure, arrays)
         return plan, Schema.from_json(structure["input"]), Schema.from_json(structure["output"])
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        msg = f"the plan in {folder} cannot be read ({error!r}): package the model again"
-        raise ArtifactError(msg) from error
+        raise ArtifactError(
+            f"the plan in {folder} cannot be read ({error!r}): package the model again"
+        ) from error
 
 
 def _plan(structure: Mapping[str, Any], arrays: Arrays) -> Plan:

@@ -135,10 +135,9 @@ def _agreed(
         # scikit-learn is asked by halves for its first hundred bad rows, the plan knows all.
         if not expected or errors[: len(expected)] != expected:
             first = (errors or expected)[0]
-            msg = (
+            raise Unequal(
                 f"row {numbers[first.row]}: only one of plan and scikit-learn says: {first.reason}"
             )
-            raise Unequal(msg)
         keep = np.ones(data.rows, dtype=bool)
         keep[[error.row for error in expected]] = False
         data, numbers = data.take(keep), numbers[keep]
@@ -161,8 +160,9 @@ def _check(wanted: Floats, found: Floats, numbers: list[int]) -> None:
     places: Any = np.argwhere(~same(wanted, found))
     if len(places):
         row, feature = places[0]
-        msg = f"row {numbers[row]}, feature {feature}: {found[row, feature]!r}, where scikit-learn gives {wanted[row, feature]!r}"
-        raise Unequal(msg)
+        raise Unequal(
+            f"row {numbers[row]}, feature {feature}: {found[row, feature]!r}, where scikit-learn gives {wanted[row, feature]!r}"
+        )
 
 
 def same(a: Floats, b: Floats) -> NDArray[np.bool]:

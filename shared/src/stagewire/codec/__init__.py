@@ -35,8 +35,7 @@ def codec(name: str) -> Codec:
     """
     found = CODECS.get(name)
     if found is None:
-        msg = f"the content type {name!r} is not one of: {', '.join(CODECS)}"
-        raise UnsupportedMedia(msg)
+        raise UnsupportedMedia(f"the content type {name!r} is not one of: {', '.join(CODECS)}")
     return found
 
 

@@ -53,8 +53,9 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         off_loop()
     metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
     if not table.num_columns or (not table.num_rows and ORIGIN not in metadata):
-        msg = f"the Arrow stream holds {table.num_rows} rows of {table.num_columns} columns"
-        raise Malformed(msg)
+        raise Malformed(
+            f"the Arrow stream holds {table.num_rows} rows of {table.num_columns} columns"
+        )
     fields = [table.schema.field(i) for i in range(table.num_columns)]
     return Parsed(
         Origin.ARROW,
@@ -100,8 +101,7 @@ def load(body: bytes) -> pa.Table:
         reason = (str(error) or type(error).__name__).splitlines()[0] if body else "it is empty"
         if body.startswith(FILE):
             reason = "it is Arrow's file format (Feather); write it as a stream"
-        msg = f"the body is not an Arrow IPC stream: {reason}"
-        raise Malformed(msg) from None
+        raise Malformed(f"the body is not an Arrow IPC stream: {reason}") from None
     return table
 
 
@@ -112,8 +112,9 @@ def _column(values: pa.ChunkedArray, field: pa.Field) -> Any:
     try:
         return objects(None if text is None else orjson.loads(text) for text in values.to_pylist())
     except orjson.JSONDecodeError as error:
-        msg = f"column {field.name!r} is marked as JSON and does not hold it: {error}"
-        raise Malformed(msg) from None
+        raise Malformed(
+            f"column {field.name!r} is marked as JSON and does not hold it: {error}"
+        ) from None
 
 
 def _roles(fields: Sequence[pa.Field]) -> tuple[Role, ...] | None:
@@ -123,12 +124,10 @@ def _roles(fields: Sequence[pa.Field]) -> tuple[Role, ...] | None:
     try:
         roles = tuple(Role((role or b"carried").decode()) for role in stated)
     except ValueError as error:
-        msg = f"an Arrow field states a role that does not exist: {error}"
-        raise Malformed(msg) from None
+        raise Malformed(f"an Arrow field states a role that does not exist: {error}") from None
     for field, role in zip(fields, roles, strict=True):
         if role is Role.ERROR and str(field.type) != "string":
-            msg = f"column {field.name!r} states reasons and is {field.type}"
-            raise Malformed(msg)
+            raise Malformed(f"column {field.name!r} states reasons and is {field.type}")
     return roles
 
 
@@ -207,6 +206,7 @@ def _as_json(name: str, values: Sequence[Any]) -> tuple[Any, dict[bytes, bytes]]
     try:
         texts = [None if value is None else orjson.dumps(value).decode() for value in values]
     except TypeError as error:
-        msg = f"column {name!r} holds a value that cannot be carried: {error}"
-        raise NotAcceptable(msg) from None
+        raise NotAcceptable(
+            f"column {name!r} holds a value that cannot be carried: {error}"
+        ) from None
     return pa.array(texts, type=pa.string()), {JSON: b"1"}

@@ -72,10 +72,9 @@ def _of_arrow(name: str, found: Any) -> Array:
             found = found.cast(pa.time64("us"))  # Python's own has no nanoseconds, and says nothing
         return objects(found.to_pylist())
     except (pa.ArrowException, OverflowError, ValueError, LookupError) as error:
-        msg = (
+        raise NotAcceptable(
             f"column {name!r} holds a {found.type} that text cannot carry ({error}); ask for Arrow"
-        )
-        raise NotAcceptable(msg) from None
+        ) from None
 
 
 def _refuse_inner(name: str, found: list[Any]) -> None:
@@ -134,8 +133,9 @@ def _text(name: str, value: object) -> str:
     try:
         return quote(dumps(value).decode())
     except TypeError as error:
-        msg = f"column {name!r} holds what text cannot carry ({error}); ask for Arrow"
-        raise NotAcceptable(msg) from None
+        raise NotAcceptable(
+            f"column {name!r} holds what text cannot carry ({error}); ask for Arrow"
+        ) from None
 
 
 def dumps(value: object) -> bytes:

@@ -40,19 +40,17 @@ def text(body: bytes, media: MediaType) -> str:
     """
     codec = CHARSETS.get(media.charset.lower())
     if codec is None:
-        msg = f"the charset {media.charset!r} is not one of: {', '.join(CHARSETS)}"
-        raise UnsupportedMedia(msg)
+        raise UnsupportedMedia(
+            f"the charset {media.charset!r} is not one of: {', '.join(CHARSETS)}"
+        )
     try:
         decoded = body.decode(codec)
     except UnicodeDecodeError as error:
         byte = f"byte {error.object[error.start]:#04x} at offset {error.start}"
         hint = "; it begins as gzip does: send it as it was" if body[:2] == GZIP else ""
-        msg = f"the body is not {media.charset}: {byte} ({error.reason}){hint}"
-        raise Malformed(msg) from None
+        raise Malformed(f"the body is not {media.charset}: {byte} ({error.reason}){hint}") from None
     if not decoded.strip():
-        msg = "the body is empty"
-        raise Malformed(msg)
+        raise Malformed("the body is empty")
     if "\0" in decoded:
-        msg = f"the body holds a NUL character at offset {decoded.index(chr(0))}"
-        raise Malformed(msg)
+        raise Malformed(f"the body holds a NUL character at offset {decoded.index(chr(0))}")
     return decoded

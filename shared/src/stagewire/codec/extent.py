@@ -59,8 +59,9 @@ def _hold(found: int, body: bytes) -> None:
     # A body that is sent in plain form always passes, also under a larger limit set for the server.
     most = EXPANSION * max(BODY_BYTES, len(body))
     if found > most:
-        msg = f"the body decodes to {found} bytes or more, and {most} are the limit; send fewer rows a request"
-        raise TooLarge(msg)
+        raise TooLarge(
+            f"the body decodes to {found} bytes or more, and {most} are the limit; send fewer rows a request"
+        )
 
 
 def _types(fields: Iterable[pa.Field]) -> Iterator[pa.DataType]:
@@ -115,8 +116,9 @@ def _refuse_shared(field: pa.Field) -> None:
     else:
         fine = _view(kind) or not _shared(kind)
     if not fine or any(map(_shared, inner)):
-        msg = f"column {field.name!r} is {field.type}, whose cells may share bytes; send it as a plain type"
-        raise SchemaMismatch(msg)
+        raise SchemaMismatch(
+            f"column {field.name!r} is {field.type}, whose cells may share bytes; send it as a plain type"
+        )
 
 
 def _written_out(column: pa.ChunkedArray) -> int:

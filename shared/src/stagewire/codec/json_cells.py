@@ -38,8 +38,9 @@ def dump(document: object, answer: Answer) -> bytes:
     try:
         return cells.dumps(document)
     except TypeError as error:
-        msg = f"{_culprit(answer)} holds what JSON cannot carry ({error}); ask for Arrow"
-        raise NotAcceptable(msg) from None
+        raise NotAcceptable(
+            f"{_culprit(answer)} holds what JSON cannot carry ({error}); ask for Arrow"
+        ) from None
 
 
 def _culprit(answer: Answer) -> str:

@@ -36,8 +36,7 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
             errors.append(RowError(number, None, None, reason))
             refuse_broken(errors)
     if len(errors) == len(rows):
-        msg = f"the body is not JSON Lines of objects: {errors[0]}"
-        raise Malformed(msg)
+        raise Malformed(f"the body is not JSON Lines of objects: {errors[0]}")
     parsed = records(rows, Origin.JSONLINES)
     return Parsed(
         Origin.JSONLINES, "json", parsed.columns, parsed.rows, parsed.names, tuple(errors)

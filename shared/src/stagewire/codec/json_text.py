@@ -25,8 +25,7 @@ def load(body: bytes, media: MediaType) -> Any:
     try:
         return loads(decoded)
     except Malformed as error:
-        msg = f"the body is {error}"
-        raise Malformed(msg) from None
+        raise Malformed(f"the body is {error}") from None
 
 
 def loads(decoded: str) -> Any:
@@ -41,15 +40,13 @@ def loads(decoded: str) -> Any:
     except orjson.JSONDecodeError as error:
         beyond = "infinity" in str(error)
         if not beyond and "NaN" not in decoded and "Infinity" not in decoded:
-            msg = f"not JSON: {error}"
-            raise Malformed(msg) from None
+            raise Malformed(f"not JSON: {error}") from None
     try:
         document = json.loads(decoded, parse_int=_integer)
         # Unlike orjson, it reads half a surrogate pair, which is no text that could be sent on.
         json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        msg = f"not JSON: {error}"
-        raise Malformed(msg) from None
+        raise Malformed(f"not JSON: {error}") from None
     return document
 
 

@@ -84,8 +84,7 @@ def _inner(head: bytes, table: int, field: int) -> int:
     """Return where the table stands that a field refers to."""
     place = _place(head, table, field)
     if place is None:
-        msg = f"a message lacks its field {field}"
-        raise ValueError(msg)
+        raise ValueError(f"a message lacks its field {field}")
     return _referred(head, place)
 
 

@@ -38,13 +38,13 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
     array = load(body)
     # Only a stage of ours may send no rows: it may have dropped every one.
     if not array.size and "sw-origin" not in media.parameters:
-        msg = f"the array of shape {array.shape} holds no rows"
-        raise Malformed(msg)
+        raise Malformed(f"the array of shape {array.shape} holds no rows")
     if array.dtype.names:
         columns = [array[name] for name in array.dtype.names]
         if any(column.ndim != 1 for column in columns):
-            msg = f"the array of shape {array.shape} and {array.dtype} is not one value a row and name"
-            raise SchemaMismatch(msg)
+            raise SchemaMismatch(
+                f"the array of shape {array.shape} and {array.dtype} is not one value a row and name"
+            )
         return Parsed(Origin.NPY, "numpy", columns, len(array), tuple(array.dtype.names))
     return _plain(array, schema)
 
@@ -52,12 +52,12 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
 def _plain(array: Array, schema: Schema | None) -> Parsed:
     if schema and not schema.numeric:
         text = next(field.name for field in schema.fields if not field.numeric)
-        msg = f"a plain array cannot carry the text column {text!r}; send a structured array, Arrow, CSV or JSON"
-        raise SchemaMismatch(msg)
+        raise SchemaMismatch(
+            f"a plain array cannot carry the text column {text!r}; send a structured array, Arrow, CSV or JSON"
+        )
     width = len(schema.fields) if schema else array.shape[-1]
     if array.ndim != 2 or array.shape[1] not in {width, width + 1}:  # noqa: PLR2004 (rows and columns)
-        msg = f"the array has shape {array.shape} where (rows, {width}) is wanted"
-        raise SchemaMismatch(msg)
+        raise SchemaMismatch(f"the array has shape {array.shape} where (rows, {width}) is wanted")
     block = array[:, :width]
     return Parsed(Origin.NPY, "numpy", list(block.T), len(array), block=block)
 
@@ -76,11 +76,11 @@ def load(body: bytes) -> Array:
     except Exception as error:  # noqa: BLE001 (NumPy reads the header as Python, which fails in many ways)
         reason = f"version {error} is not read here" if isinstance(error, KeyError) else f"{error}"
         reason = reason if body else "it is empty"
-        msg = f"the body is not an npy file: {reason}"
-        raise Malformed(msg) from None
+        raise Malformed(f"the body is not an npy file: {reason}") from None
     if dtype.hasobject:
-        msg = "the array holds Python objects, which only pickle could carry; send numbers or text"
-        raise Malformed(msg)
+        raise Malformed(
+            "the array holds Python objects, which only pickle could carry; send numbers or text"
+        )
     return _view(body, start, shape, dtype, fortran=fortran)
 
 
@@ -91,8 +91,7 @@ def _header(body: bytes) -> tuple[tuple[int, ...], bool, Any, int]:
     fields = [dtype[name] for name in dtype.names] if dtype.names else [dtype]
     # NumPy's own empty arrays of text have cells of one character.
     if not all(each.itemsize for each in fields) or 0 in shape[1:]:
-        msg = f"{dtype} of shape {shape} states cells without a byte"
-        raise ValueError(msg)
+        raise ValueError(f"{dtype} of shape {shape} states cells without a byte")
     return shape, fortran, dtype, file.tell()
 
 
@@ -102,14 +101,14 @@ _remembered = lru_cache(maxsize=256)(_header)
 
 def _view(body: bytes, start: int, shape: tuple[int, ...], dtype: Any, *, fortran: bool) -> Array:
     if not shape:
-        msg = "the array is a single value; send one of shape (rows, columns)"
-        raise Malformed(msg)
+        raise Malformed("the array is a single value; send one of shape (rows, columns)")
     count = 1
     for size in shape:
         count *= size
     if count < 0 or min(shape) < 0 or count * dtype.itemsize != len(body) - start:
-        msg = f"the header states {dtype} of shape {shape}, but {len(body) - start} bytes follow"
-        raise Malformed(msg)
+        raise Malformed(
+            f"the header states {dtype} of shape {shape}, but {len(body) - start} bytes follow"
+        )
     if not count:
         return np.empty(shape, dtype)
     flat = np.frombuffer(body, dtype=dtype, count=count, offset=start)
@@ -141,8 +140,9 @@ def write(answer: Answer) -> bytes:
 
     """
     if answer.request.origin.named:
-        msg = "application/x-npy carries results without names; this request's columns need Arrow, CSV or JSON"
-        raise NotAcceptable(msg)
+        raise NotAcceptable(
+            "application/x-npy carries results without names; this request's columns need Arrow, CSV or JSON"
+        )
     columns = [column.numpy() for column in answer.bare(proba=True)]
     if answer.featurized or (answer.several and all(map(_numbers, columns))):
         return dump(np.column_stack(columns))
@@ -150,10 +150,9 @@ def write(answer: Answer) -> bytes:
     if text or (answer.request.proba and answer.classes):
         columns = columns[1:]
         if not columns:
-            msg = (
+            raise NotAcceptable(
                 "application/x-npy cannot carry text labels, and this model gives no probabilities"
             )
-            raise NotAcceptable(msg)
         return dump(np.column_stack(columns))
     labels = columns[0]
     if labels.dtype == object:  # integer labels with missing ones among them

@@ -51,8 +51,9 @@ def careful(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         names = tuple(cell.strip() for cell in rows[0])
         body_rows = _blanks(rows[1:], len(names))
         if not body_rows:
-            msg = f"the body holds a header ({', '.join(map(shorten, names))}) and no rows"
-            raise Malformed(msg)
+            raise Malformed(
+                f"the body holds a header ({', '.join(map(shorten, names))}) and no rows"
+            )
         columns, errors = columns_of(body_rows, (len(names),), blank="")
         return Parsed(Origin.CSV_HEADER, "text", columns, len(body_rows), names, errors)
     width = len(schema.fields) if schema else len(rows[0])
@@ -66,8 +67,9 @@ def _refuse_empty(decoded: str, width: int) -> None:
     # A row has a byte a cell: a comma or the line's end. Inside quotes a line's end is none.
     paired, lines = sorted([decoded.count("\n"), decoded.count("\r")])
     if lines - (len(decoded) - paired) // width > BROKEN_ROWS and '"' not in decoded:
-        msg = f"the body holds {lines} lines in {len(decoded)} characters: most are empty"
-        raise Malformed(msg)
+        raise Malformed(
+            f"the body holds {lines} lines in {len(decoded)} characters: most are empty"
+        )
 
 
 def _plain(body: bytes, media: MediaType, schema: Schema) -> Parsed | None:
@@ -100,16 +102,14 @@ def cells(decoded: str) -> list[list[str]]:
     try:
         return list(reader)
     except csv.Error as error:
-        msg = f"line {reader.line_num} of the body is not CSV: {error}"
-        raise Malformed(msg) from None
+        raise Malformed(f"line {reader.line_num} of the body is not CSV: {error}") from None
 
 
 def has_header(first: Sequence[str], stated: str | None, schema: Schema | None) -> bool:
     """Tell a header: stated, or some cell of line 1 is a feature's name but for case."""
     if stated is not None:
         if stated.lower() not in {"present", "absent"}:
-            msg = f"the parameter header={stated!r} is not one of: present, absent"
-            raise Malformed(msg)
+            raise Malformed(f"the parameter header={stated!r} is not one of: present, absent")
         return stated.lower() == "present"
     if schema is None:
         return False

@@ -68,22 +68,20 @@ def records(rows: Sequence[Any], origin: Origin) -> Parsed:
 
     """
     if not rows:
-        msg = "the body holds no rows"
-        raise Malformed(msg)
+        raise Malformed("the body holds no rows")
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
-            msg = (
+            raise Malformed(
                 f"row {number} is {_kind(row)} where an object is wanted; the forms are: {_SHAPES}"
             )
-            raise Malformed(msg)
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     if len(names) * len(rows) > CELLS:
-        msg = f"{len(rows)} rows with {len(names)} names are over the limit of {CELLS} cells; send fewer rows a request"
-        raise TooLarge(msg)
+        raise TooLarge(
+            f"{len(rows)} rows with {len(names)} names are over the limit of {CELLS} cells; send fewer rows a request"
+        )
     columns = [[row.get(name, ABSENT) for row in rows] for name in names]
     if not names:
-        msg = "the rows hold no columns"
-        raise Malformed(msg)
+        raise Malformed("the rows hold no columns")
     return Parsed(origin, "json", columns, len(rows), names)
 
 
@@ -91,8 +89,7 @@ def _wrapped(rows: Any, key: str, origin: Origin, schema: Schema | None) -> Pars
     if origin is Origin.JSON_INPUT and not _is_rows(rows):
         rows, origin = [rows], Origin.JSON_INPUT_ROW
     if not isinstance(rows, list):
-        msg = f"{key!r} is {_kind(rows)} where a list of rows is wanted"
-        raise Malformed(msg)
+        raise Malformed(f"{key!r} is {_kind(rows)} where a list of rows is wanted")
     if rows and isinstance(rows[0], dict):
         return records(rows, origin)
     return _positional(rows, key, origin, schema)
@@ -107,8 +104,9 @@ def _is_rows(rows: object) -> bool:
 def _positional(rows: list[Any], key: str, origin: Origin, schema: Schema | None) -> Parsed:
     for number, row in enumerate(rows):
         if not isinstance(row, list):
-            msg = f"row {number} of {key!r} is {_kind(row)} where a list of values is wanted"
-            raise Malformed(msg)
+            raise Malformed(
+                f"row {number} of {key!r} is {_kind(row)} where a list of values is wanted"
+            )
     width = len(schema.fields) if schema else len(rows[0]) if rows else 0
     widths = (width, width + 1) if schema else (width,)
     columns, errors = columns_of(cast("list[list[Any]]", rows), widths, blank=None, unit="values")
@@ -118,16 +116,13 @@ def _positional(rows: list[Any], key: str, origin: Origin, schema: Schema | None
 def _split(document: Mapping[str, Any]) -> Parsed:
     names, rows, index = document["columns"], document["data"], document.get("index")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not names:
-        msg = "'columns' of the split form must be a list of names"
-        raise Malformed(msg)
+        raise Malformed("'columns' of the split form must be a list of names")
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        msg = "'data' of the split form must be a list of rows, each a list of values"
-        raise Malformed(msg)
+        raise Malformed("'data' of the split form must be a list of rows, each a list of values")
     columns, errors = columns_of(rows, (len(names),), blank=None, unit="values")
     if index is not None:
         if not isinstance(index, list) or len(index) != len(rows):
-            msg = "'index' of the split form must be a list with one entry a row"
-            raise Malformed(msg)
+            raise Malformed("'index' of the split form must be a list with one entry a row")
         names, columns = [*names, INDEX], [*columns, index]
     return Parsed(Origin.JSON_SPLIT, "json", columns, len(rows), tuple(names), errors)
 
