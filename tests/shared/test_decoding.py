@@ -223,7 +223,9 @@ def test_a_ragged_row_is_that_rows_error(line, cells):
     """A row of n-1 or n+2 cells, or an empty line between rows, is named and its neighbours are read."""
     table = read(b"red,1\n" + line + b"\nblue,2\n")
 
-    assert [str(e) for e in table.errors] == [f"row 1: the row has {cells} where 2 or 3 are wanted"]
+    assert [str(e) for e in table.errors] == [
+        f"row 1: the row has {cells} where 2 or 3 are expected"
+    ]
     assert table.good()["Color"].tolist() == ["red", "blue"]
     with pytest.raises(BadRows, match="1 of 3 rows"):
         enforce(table)

@@ -414,7 +414,7 @@ def test_results_for_a_body_that_input_fn_read_are_one_a_row_too(bundle, found):
         + f"def predict_fn(data, model):\n    return {found}\n"
     )
 
-    with pytest.raises(StageFailed, match=r"predict_fn returned .* a result a row is wanted"):
+    with pytest.raises(StageFailed, match=r"predict_fn returned .* one result per row is expected"):
         ask(stage, b"1\n2\n")
 
 

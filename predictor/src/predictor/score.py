@@ -22,7 +22,7 @@ def score(model_dir: Path, channel: Channel, target: Target) -> dict[str, float]
     A label that training never saw counts as wrong, where in validation it would be an error.
 
     Raises:
-        TrainingError: the channel lacks a column or holds text where a number is wanted.
+        TrainingError: the channel lacks a column or holds text where a number is expected.
 
     """
     # Not by a plan, which may be that of another model that the directory held before.

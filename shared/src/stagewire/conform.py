@@ -228,7 +228,7 @@ def _arrow(cells: Any, field: Field) -> Found:
 def _mismatch(field: Field, found: str) -> SchemaMismatch:
     wanted = "a number" if field.numeric else "text"
     return SchemaMismatch(
-        f"column {field.name!r} is {found} where {wanted} ({field.dtype}) is wanted"
+        f"column {field.name!r} is {found} where {wanted} ({field.dtype}) is expected"
     )
 
 

@@ -63,7 +63,7 @@ def columns_of(
         else:
             wanted = " or ".join(str(w) for w in sorted(allowed))
             has = f"{len(row)} {unit if len(row) != 1 else unit[:-1]}"
-            reason = f"the row has {has} where {wanted} are wanted"
+            reason = f"the row has {has} where {wanted} are expected"
             errors.append(RowError(number, None, None, reason))
             kept.append([blank] * width)
             refuse_broken(errors)

@@ -48,7 +48,7 @@ def _table(found: Any, output: Schema | None) -> Table:
         return Table((Column("prediction", array, Role.PREDICTION),), len(array))
     if array.ndim != 2:  # noqa: PLR2004 (rows and columns)
         raise StageFailed(
-            f"predict_fn returned {type(found).__name__} of shape {array.shape}; a result a row is wanted"
+            f"predict_fn returned {type(found).__name__} of shape {array.shape}; one result per row is expected"
         )
     if array.shape[1] == 1 and output is None:
         return _table(array[:, 0], output)

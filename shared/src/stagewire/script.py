@@ -230,7 +230,7 @@ def typed(found: Any, accept: str) -> tuple[bytes, str]:
         body = body.encode()
     if not isinstance(body, bytes | bytearray | memoryview):
         raise StageFailed(
-            f"the stage's code returned {type(body).__name__} where text or bytes are wanted"
+            f"the stage's code returned {type(body).__name__} where text or bytes are expected"
         )
     if content_type is None:
         if not _fits_header(accept):

@@ -57,7 +57,7 @@ def _plain(array: Array, schema: Schema | None) -> Parsed:
         )
     width = len(schema.fields) if schema else array.shape[-1]
     if array.ndim != 2 or array.shape[1] not in {width, width + 1}:  # noqa: PLR2004 (rows and columns)
-        raise SchemaMismatch(f"the array has shape {array.shape} where (rows, {width}) is wanted")
+        raise SchemaMismatch(f"the array has shape {array.shape} where (rows, {width}) is expected")
     block = array[:, :width]
     return Parsed(Origin.NPY, "numpy", list(block.T), len(array), block=block)
 

@@ -72,7 +72,7 @@ def records(rows: Sequence[Any], origin: Origin) -> Parsed:
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise Malformed(
-                f"row {number} is {_kind(row)} where an object is wanted; the forms are: {_SHAPES}"
+                f"row {number} is {_kind(row)} where an object is expected; the forms are: {_SHAPES}"
             )
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     if len(names) * len(rows) > CELLS:
@@ -89,7 +89,7 @@ def _wrapped(rows: Any, key: str, origin: Origin, schema: Schema | None) -> Pars
     if origin is Origin.JSON_INPUT and not _is_rows(rows):
         rows, origin = [rows], Origin.JSON_INPUT_ROW
     if not isinstance(rows, list):
-        raise Malformed(f"{key!r} is {_kind(rows)} where a list of rows is wanted")
+        raise Malformed(f"{key!r} is {_kind(rows)} where a list of rows is expected")
     if rows and isinstance(rows[0], dict):
         return records(rows, origin)
     return _positional(rows, key, origin, schema)
@@ -105,7 +105,7 @@ def _positional(rows: list[Any], key: str, origin: Origin, schema: Schema | None
     for number, row in enumerate(rows):
         if not isinstance(row, list):
             raise Malformed(
-                f"row {number} of {key!r} is {_kind(row)} where a list of values is wanted"
+                f"row {number} of {key!r} is {_kind(row)} where a list of values is expected"
             )
     width = len(schema.fields) if schema else len(rows[0]) if rows else 0
     widths = (width, width + 1) if schema else (width,)
