@@ -228,7 +228,7 @@ def test_a_broken_model(tmp_path, regressor, cut):
 
 def test_no_model(tmp_path):
     """An empty directory is refused with what belongs there."""
-    with pytest.raises(ArtifactError, match="no XGBoost model: save_model"):
+    with pytest.raises(ArtifactError, match="no XGBoost model: put one there with save_model"):
         model_fn(str(tmp_path))
 
 
