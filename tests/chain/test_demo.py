@@ -57,9 +57,10 @@ def test_the_lines_shown_answer_while_it_runs(demo, free_port):
     assert (process.returncode, rest, wrong) == (0, "Stopped.\n", "")
 
 
-def test_the_lines_of_a_demo_that_ends_are_for_one_that_stays(demo):
+@pytest.mark.parametrize("chosen", [False, True])
+def test_the_lines_of_a_demo_that_ends_are_for_one_that_stays(demo, free_port, chosen):
     """When it has stopped it names the way to leave it running, and lines for the port of that."""
-    process = demo()
+    process = demo(*(["--port", str(free_port())] if chosen else []))
     told, _ = process.communicate(timeout=120)
 
     assert process.returncode == 0

@@ -71,3 +71,28 @@ async def test_a_signal_that_comes_before_the_server_takes_them_is_not_lost(stub
     )
 
     assert ready == []
+
+
+class Interrupted(list):
+    """Stands for a signal that comes just when those before it are looked at."""
+
+    def __len__(self):
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+
+@pytest.mark.anyio
+async def test_a_signal_that_the_server_takes_first_is_not_undone(stubs, stub, tmp_path):
+    """From one to the other there is no moment in which a signal is lost."""
+    [one] = stubs(stub(ping=503))
+    door = Door(bundles=[connected(f"pipe={one.url}")], root=tmp_path, environ={})
+    # To which the server hands its signals on when it ends.
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+
+    try:
+        serving = door.serve(listen("127.0.0.1", 0), ready=print, told=Interrupted())
+        good = await asyncio.wait_for(serving, timeout=30)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert good

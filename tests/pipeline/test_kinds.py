@@ -24,7 +24,7 @@ def test_kinds_are_inferred_over_all_rows():
 
     assert (found.numeric, found.categorical) == (("size",), ("slip", "kind"))
     (note,) = found.notes
-    assert note.startswith("'slip' is taken as words, since it is no number in 1 of 4 rows")
+    assert note.startswith("'slip' is taken as words, since it is not a number in 1 of 4 rows")
     assert note.endswith(": 1; the first holds 'N/A'")
 
 
@@ -58,7 +58,7 @@ def test_one_list_leaves_the_rest_to_be_inferred():
         (
             {"slip": ALMOST},
             ("slip",),
-            "the column 'slip' is no number in 1 of 4 rows .*: 1; .*'N/A'",
+            "the column 'slip' is not a number in 1 of 4 rows .*: 1; .*'N/A'",
         ),
         ({"none": ("", "", "", "")}, (), "the column 'none' is empty in every row; take it out"),
     ],
@@ -74,8 +74,8 @@ def test_columns_that_cannot_be_learned_from(columns, numeric, told):
 @pytest.mark.parametrize(
     ("label", "stated", "told"),
     [
-        (ALMOST, False, "'y' is no number in 1 of 4 rows .*'N/A'; .*--task classification"),
-        (WORDS, True, "'y' is no number in 3 of 4 rows .*: 0, 1, 3; the first holds 'a'$"),
+        (ALMOST, False, "'y' is not a number in 1 of 4 rows .*'N/A'; .*--task classification"),
+        (WORDS, True, "'y' is not a number in 3 of 4 rows .*: 0, 1, 3; the first holds 'a'$"),
     ],
 )
 def test_a_label_that_is_not_all_numbers(label, stated, told):

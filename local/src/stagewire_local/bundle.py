@@ -51,7 +51,7 @@ def served(text: str, *, known: Collection[str]) -> Bundle:
         replace(packed(part), hostname=host)
         for part, host in zip(parts, hostnames(parts), strict=True)
     ]
-    wrong = misfit([(path, manifest(path)) for path in (each.model_data for each in specs) if path])
+    wrong = misfit([(path, stated(path)) for path in (each.model_data for each in specs) if path])
     if wrong is not None:
         raise BundleError(wrong)
     return Bundle(name=name, specs=hopping(specs, known=known), fixed=False)
@@ -128,6 +128,14 @@ def listed(path: Path) -> list[str]:
         return archive.names(path)
     except archive.ArchiveError as error:
         raise BundleError(str(error)) from error
+
+
+def stated(path: Path) -> dict[str, Any]:
+    """Read the manifest of an archive whose image may be somebody else's; empty if it is none of ours."""
+    try:
+        return manifest(path)
+    except BundleError:
+        return {}
 
 
 def manifest(path: Path) -> dict[str, Any]:

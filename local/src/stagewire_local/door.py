@@ -97,9 +97,10 @@ class Door:
             made = parts(self, client=client, clients=clients, driver=own)
             server = uvicorn.Server(config(made.box))
             running = asyncio.create_task(server.serve(sockets=[listener]))
-            await asyncio.sleep(0)  # from its first step on, the server has the signals
-            server.should_exit = bool(told)
             try:
+                await asyncio.sleep(0)  # from its first step on, the server has the signals
+                if told:  # else one that it has had since is not to be undone
+                    server.should_exit = True
                 for bundle in self.bundles:
                     await serving.serve(made.actions, bundle)
                 names = [bundle.name for bundle in self.bundles]

@@ -94,7 +94,7 @@ def run(demo: Demo, console: Console, stages: Callable[[Callable[[Line], None]],
     else:
         # The lines of the door that would be left running: this one is gone.
         console.print(f"Stopped. {AGAIN}", soft_wrap=True)
-        show.calls(console, url=url_of(demo.port or demo.kept), name=NAME, row=found.first)
+        show.calls(console, url=url_of(demo.kept), name=NAME, row=found.first)
 
 
 def measure(demo: Demo, door: Door, *, label: str) -> Scored:

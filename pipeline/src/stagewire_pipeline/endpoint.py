@@ -70,10 +70,10 @@ class Endpoint:
             EndpointError: the call was refused, or nothing answers.
 
         """
-        wish: Any = {"Accept": accept} if accept else {}
+        more: Any = {"Accept": accept} if accept else {}
         try:
             answer = self.client.invoke_endpoint(
-                EndpointName=self.name, Body=body, ContentType=content_type, **wish
+                EndpointName=self.name, Body=body, ContentType=content_type, **more
             )
             return Answer(answer["Body"].read(), answer.get("ContentType", ""))
         except self.client.exceptions.ModelError as error:

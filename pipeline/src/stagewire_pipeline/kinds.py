@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # As many rows as a person looks up by hand.
 NAMED_ROWS = 10
-# Each word is a feature. So many are rather the rows' names than categories, and a training of
-# thousands of them takes minutes.
+# Each word becomes a feature. More of them than this are names of rows rather than categories, and
+# with thousands of them a training takes minutes.
 MANY_WORDS = 200
 
 
@@ -79,7 +79,7 @@ def odd(cells: Sequence[str]) -> list[int]:
 
 
 def few(found: Sequence[int], cells: Sequence[str]) -> bool:
-    """Tell whether so many odd cells look like slips: most of the others are numbers."""
+    """Tell whether the odd cells look like slips: most of the cells that are not empty are numbers."""
     return 0 < 2 * len(found) < sum(map(bool, cells))
 
 
@@ -108,6 +108,6 @@ def some(found: Sequence[int]) -> str:
 def _told(found: Sequence[int], cells: Sequence[str]) -> str:
     first = shorten(cells[found[0]])
     return (
-        f"is no number in {len(found)} of {len(cells)} rows (counted from 0, without the header): "
+        f"is not a number in {len(found)} of {len(cells)} rows (counted from 0, without the header): "
         f"{some(found)}; the first holds {first!r}"
     )

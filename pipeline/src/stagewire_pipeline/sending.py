@@ -59,7 +59,7 @@ class Sender:
     ) -> None:
         self.size = spec.size
         self._endpoint = endpoint
-        self._wish = spec
+        self._spec = spec
         self._cut = cut
         self._pause = pause
         self._shape: Shape | None = None
@@ -76,8 +76,8 @@ class Sender:
         try:
             answer = self._ask(shape.body(chunk))
             if not self._shape:
-                self._shape = shape = joining.learn(self._wish.sent, chunk, answer)
-            return [joining.joined(self._wish.sent, shape, chunk, answer)]
+                self._shape = shape = joining.learn(self._spec.sent, chunk, answer)
+            return [joining.joined(self._spec.sent, shape, chunk, answer)]
         except TooLargeError as error:
             parts = records.halves(chunk, self._cut)
             if not parts:
@@ -94,8 +94,8 @@ class Sender:
 
     def _ask(self, body: bytes) -> Answer:
         # Until something has answered, it is rather wrong than busy: nobody waits for that.
-        tries = self._wish.tries if self._shape else min(self._wish.tries, FIRST_TRIES)
-        return ask(self._endpoint, body, self._wish, tries=tries, pause=self._pause)
+        tries = self._spec.tries if self._shape else min(self._spec.tries, FIRST_TRIES)
+        return ask(self._endpoint, body, self._spec, tries=tries, pause=self._pause)
 
     def _placed(self, chunk: Chunk, error: EndpointError) -> EndpointError:
         """Tell an error by the file's own lines."""
@@ -114,12 +114,12 @@ class Sender:
 
     def _header(self, chunk: Chunk, found: Refusal) -> bool | None:
         """Tell whether the file has a header; None where even a refusal of its rows does not."""
-        if self._shape or self._wish.sent.media.name != media.CSV:
+        if self._shape or self._spec.sent.media.name != media.CSV:
             return bool(self._shape and self._shape.header)
-        if self._wish.sent.stated:
-            return self._wish.sent.stated == "present"
+        if self._spec.sent.stated:
+            return self._spec.sent.stated == "present"
         first = chunk.data[: self._cut.skip(chunk.data, 1)]
-        names = {name.strip().casefold() for name in self._wish.sent.names(first)}
+        names = {name.strip().casefold() for name in self._spec.sent.names(first)}
         columns = [str(row["column"]).strip().casefold() for row in found.rows if row.get("column")]
         return columns[0] in names if columns else None
 

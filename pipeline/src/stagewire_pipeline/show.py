@@ -57,7 +57,9 @@ def outcome(console: Console, found: Outcome) -> None:
     """Say what training came to."""
     kinds = {"numbers": found.kinds.numeric, "words": found.kinds.categorical}
     told = "; ".join(f"{kind}: {listed(names)}" for kind, names in kinds.items() if names)
-    console.print(Text(f"Predicts {found.label} from {told}"), soft_wrap=True)
+    # Neither is known where they were stated for the stage alone.
+    source = f" from {told}" if told else ""
+    console.print(Text(f"Predicts {found.label}{source}"), soft_wrap=True)
     for note in found.kinds.notes:
         console.print(Text(f"Note: {note}"), soft_wrap=True)
     if found.skipped:
