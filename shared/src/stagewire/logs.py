@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import threading
@@ -39,7 +40,10 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except TypeError:  # half a surrogate pair, as in the name of a file that is no UTF-8
+            return json.dumps(line, default=str)
 
 
 def start(stage: str, level: int, stream: TextIO | None = None, *, printed: bool = False) -> None:
