@@ -14,6 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from stagewire import loading
+from stagewire.errors import SchemaMismatch
 from stagewire.settings import read
 from stagewire.testing import ask
 
@@ -37,14 +38,24 @@ FIRST = {
 }
 
 
-@pytest.fixture(scope="module", params=list(FIRST))
+# The names that the predictor is fitted on, None for an array.
+PAIRS = {
+    "named, array": ("named", None),
+    "unnamed, array": ("unnamed", None),
+    "unnamed, frame": ("unnamed", list("vwxyz")),
+}
+
+
+@pytest.fixture(scope="module", params=PAIRS.values(), ids=PAIRS)
 def pair(request, tmp_path_factory):
     """A featurizer and a predictor that know no common names, and what the two objects predict."""
     folder = tmp_path_factory.mktemp("own")
     for stage in ("featurizer", "predictor"):
         (folder / stage / "model").mkdir(parents=True)
-    transformer = FIRST[request.param]
-    features = transformer.fit_transform(ROWS)
+    first, names = request.param
+    transformer = FIRST[first]
+    features = pd.DataFrame(np.asarray(transformer.fit_transform(ROWS)), columns=names)
+    features = features if names else features.to_numpy()
     model = xgb.XGBRegressor(n_estimators=9).fit(features, ROWS["size"] * 3)
     joblib.dump(transformer, folder / "featurizer" / "model" / "mine.joblib")
     model.save_model(folder / "predictor" / "model" / "mine.ubj")
@@ -100,5 +111,5 @@ def test_a_table_with_names(pair):
 
 def test_the_models_own_port_asks_for_its_own_names(pair):
     """A stranger's named columns are never taken by position."""
-    with pytest.raises(Exception, match="lacks the columns"):
-        ask(pair[0][1], b"a,b,c,d,f0\n1,2,3,4,5\n")
+    with pytest.raises(SchemaMismatch, match="lacks the columns"):
+        ask(pair[0][1], b"a,b,c,d,e\n1,2,3,4,5\n", "text/csv; header=present")

@@ -96,9 +96,10 @@ def test_stated_kinds_that_do_not_fit(tmp_path, stated, message):
         train(work)
 
 
-def test_a_column_that_is_always_empty(tmp_path):
-    """A column without a single value is refused by name."""
-    work = job(tmp_path, train="a,b,y\n1,,1\n2,,2\n")
+@pytest.mark.parametrize("cell", ["", " ", "nan"])
+def test_a_column_that_is_always_empty(tmp_path, cell):
+    """A column without a single value is refused by name, however missing numbers are written."""
+    work = job(tmp_path, train=f"a,b,y\n1,{cell},1\n2,,2\n")
 
     with pytest.raises(TrainingError, match=r"'b'. are empty in every row"):
         train(work)

@@ -87,3 +87,24 @@ def test_a_label_that_is_not_all_numbers(label, stated, told):
 def test_a_label_of_words_is_classes():
     """Where most cells are words, a number among them is one more class."""
     check_label(channel(x=SIZES, y=WORDS), "y", stated=False)
+
+
+@pytest.mark.parametrize("numeric", [(), ("size",)])
+def test_nan_is_missing_among_numbers_and_an_infinity_is_refused(numeric):
+    """The featurizer learns from them so; one such cell does not make a category of each number."""
+    rows = channel(size=("1", "nan", "", "3"), kind=WORDS, y=SIZES)
+    endless = channel(size=("1", "-inf", "", "3"), kind=WORDS, y=SIZES)
+
+    found = kinds(rows, label="y", numeric=numeric, categorical=())
+
+    assert (found.numeric, found.categorical, found.notes) == (("size",), ("kind",), ())
+    with pytest.raises(DataError, match=r"'size' .* in 1 of 4 rows .*: 1; the first holds '-inf'"):
+        kinds(endless, label="y", numeric=numeric, categorical=())
+
+
+def test_a_column_of_nan_is_empty():
+    """There is nothing in it to learn from, however that is written."""
+    rows = channel(none=("nan", "", "NaN", " "), kind=WORDS, y=SIZES)
+
+    with pytest.raises(DataError, match="'none' is empty in every row"):
+        kinds(rows, label="y", numeric=(), categorical=())

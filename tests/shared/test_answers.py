@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import datetime as dt
 import io
 from dataclasses import replace
 from decimal import Decimal
@@ -237,71 +236,7 @@ def test_a_header_comes_back_without_its_outer_blanks(regressor):
     assert found == b"id,length,weight,prediction\n 7 ,1,2,2.0\n"
 
 
-@pytest.fixture(params=["alone", "over a hop"])
-def beside(request, featurizer):
-    """Make a body of a column beside features, as a caller or as a stage before sends it."""
-
-    def make(column):
-        if request.param == "alone":
-            return arrow(a=column, length=[1.5, 2.0], weight=[2.0, 3.0])
-        rows = arrow(a=column, color=["red", "blue"], size=[2.0, 3.0])
-        return ask(featurizer(hop_dtype="float32"), rows, media.ARROW)[0]
-
-    return make
-
-
-INF, NAN = float("inf"), float("nan")
-MORNING = dt.datetime(2020, 2, 29, 6, 30, tzinfo=dt.UTC)
-
-
-@pytest.mark.parametrize(
-    ("column", "text", "value"),
-    [
-        (pa.array([NAN, None]), "", None),
-        (pa.array([0.1, None], pa.float32()), "0.1", 0.1),
-        (pa.array([1.5, None], pa.float16()), "1.5", 1.5),
-        (pa.array([NAN, 1.0]).dictionary_encode(), "", None),
-        (pa.array([MORNING, None], pa.timestamp("us", "UTC")), MORNING.isoformat(), ...),
-        (pa.array([MORNING, None], pa.timestamp("ns", "UTC")), MORNING.isoformat(), ...),
-        (pa.array([[MORNING], None]), f'"[""{MORNING.isoformat()}""]"', [MORNING.isoformat()]),
-        (
-            pa.array([[MORNING], None], pa.list_(pa.timestamp("ns", "UTC"))),
-            f'"[""{MORNING.isoformat()}""]"',
-            [MORNING.isoformat()],
-        ),
-        (pa.array([[NAN], None]), "[null]", [None]),
-        (pa.array([Decimal("1.50"), None]), "1.50", NotAcceptable),
-        (pa.array([INF, None]), NotAcceptable, NotAcceptable),
-        (pa.array([-INF, 1.0]).dictionary_encode(), NotAcceptable, NotAcceptable),
-        (pa.array([{"a": [INF]}, None]), NotAcceptable, NotAcceptable),
-        (pa.array([b"x", None]), NotAcceptable, NotAcceptable),
-        (pa.array([[b"x"], None]), NotAcceptable, NotAcceptable),
-        (pa.array([[Decimal("1.5")], None]), NotAcceptable, NotAcceptable),
-        (pa.array([dt.timedelta(1), None]), NotAcceptable, NotAcceptable),
-        (pa.array([pa.MonthDayNano([1, 2, 3]), None]), NotAcceptable, NotAcceptable),
-        (pa.array([2**62, None], pa.timestamp("s")), NotAcceptable, NotAcceptable),
-        (pa.array([2**62, None], pa.duration("s")), NotAcceptable, NotAcceptable),
-        (pa.array([2**31 - 1, None], pa.date32()), NotAcceptable, NotAcceptable),
-        (pa.array([0, None], pa.timestamp("us", "Nowhere/At All")), NotAcceptable, NotAcceptable),
-    ],
-    ids=lambda item: str(getattr(item, "type", item)),
-)
-def test_a_carried_arrow_column_is_text_or_refused(beside, regressor, column, text, value):
-    """What text has no form for is refused by the column's name; nothing becomes null, or Python's repr."""
-    body = beside(column)
-
-    def answer(accept: str) -> object:
-        try:
-            found, _ = ask(regressor, body, media.ARROW, accept)
-        except NotAcceptable as error:
-            assert "column 'a'" in error.message  # noqa: PT017 (either outcome is right)
-            return NotAcceptable
-        if accept == media.CSV:
-            return found.decode().splitlines()[1].partition(",")[0]
-        return orjson.loads(found.splitlines()[0])["a"]
-
-    assert answer(media.CSV) == text
-    assert answer(media.JSONLINES) == (text if value is ... else value)
+INF = float("inf")
 
 
 @pytest.mark.parametrize("accept", [media.CSV, media.JSON, media.JSONLINES, media.ARROW])

@@ -12,8 +12,8 @@ from stagewire.decoding import decode, enforce
 from stagewire.errors import BadRows, CallerError, Malformed, SchemaMismatch, UnsupportedMedia
 from stagewire.request import Origin
 from stagewire.schema import schema
-from stagewire.table import Role
-from stagewire.testing import ask
+from stagewire.table import Column, Role, Table
+from stagewire.testing import ask, stage_of
 
 SCHEMA = schema([("Color", "string"), ("size", "float64")])
 
@@ -314,6 +314,38 @@ def test_without_a_schema_every_column_is_a_feature():
     assert [c.numpy().dtype for c in table.columns] == [np.dtype(object), np.dtype("float64")]
 
 
+@pytest.mark.parametrize("body", [b"1,2\n", b"id,a,b\n7,1,2\n"], ids=["npy", "arrow"])
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (("x", "y"), ("f0", "f1")),
+        (("f0", "f1"), ("x", "y")),
+        (("f0", "f1"), ("f0", "f1")),
+        (("f1", "x"), ("f0", "f1")),
+        (("f1", "f0"), ("f0", "f1")),
+    ],
+)
+def test_features_that_one_side_only_numbers_go_by_position(body, given, wanted):
+    """A fit on an array knows no names; whether columns are carried beside the features changes nothing."""
+    numbers = schema([("a", "float64"), ("b", "float64")])
+    first = stage_of(
+        lambda table, _: Table(
+            (Column(given[0], table["a"]), Column(given[1], table["b"])), table.rows
+        ),
+        input=numbers,
+        output=schema([(name, "float64") for name in given], task="transform"),
+        hop_dtype="float64",
+    )
+    last = stage_of(
+        lambda table, _: table[wanted[0]] * 10 + table[wanted[1]],
+        input=schema([(name, "float64") for name in wanted]),
+    )
+
+    found, _ = ask(last, *ask(first, body), media.CSV)
+
+    assert found.split(b",")[-1].strip() == b"12.0"
+
+
 def test_a_hop_into_a_stage_without_a_schema_keeps_its_riders_apart(featurizer):
     """Columns that ride along are not features, also where no schema says so."""
     body, kind = ask(featurizer(hop_dtype="float64"), b"id,color,size\n7,red,1\n")
@@ -399,10 +431,11 @@ def test_a_long_header_does_not_come_back():
     assert len(refused.value.message) == 16 * 1024
 
 
+@pytest.mark.parametrize("name", ["Color", "color"])
 @pytest.mark.parametrize("key", ["input", "inputs", "instances"])
-def test_an_object_with_all_features_is_a_row(key):
-    """A column that is called as a form is called is carried when the features stand beside it."""
-    table = read(f'{{"Color": "red", "size": 1, "{key}": 5}}', "application/json")
+def test_an_object_with_all_features_is_a_row(key, name):
+    """A column that is called as a form is called is carried when the features, in any case, stand beside it."""
+    table = read(f'{{"{name}": "red", "size": 1, "{key}": 5}}', "application/json")
 
     assert (table.rows, table.request.origin) == (1, Origin.JSON_RECORD)
     assert table[key].tolist() == [5]

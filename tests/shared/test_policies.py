@@ -264,6 +264,23 @@ def test_a_feature_that_overflows_is_led_back_to_its_cell(featurizer, name, erro
         ask(stage, b"red,1\nred,1e30\n")
 
 
+def test_each_of_many_overflows_is_led_back_to_the_nearest_name():
+    """A feature may end in the names of two columns; of as many rows as a body has each is looked at once."""
+    shape = schema([("size", "float64"), ("old__size", "float64")])
+    stage = stage_of(
+        lambda table, _: Table((Column("n__old__size", table["size"] * 1e10),), table.rows),
+        input=shape,
+        output=schema([("n__old__size", "float64")], task="transform"),
+    )
+
+    with pytest.raises(BadRows) as refused:
+        ask(stage, b"1e30,7\n" * 20_000 + b"1e30,\n")
+
+    found = refused.value.rows
+    assert (len(found), {each.column for each in found}) == (20_001, {"old__size"})
+    assert (found[0].value, found[-1].value) == ("7.0", None)
+
+
 @pytest.mark.parametrize(
     ("policy", "answer"),
     [

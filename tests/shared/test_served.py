@@ -171,30 +171,33 @@ def test_a_refused_model_is_served_as_a_reason(start, pinged):
 
 
 PRINTS = """
-import logging, sys, threading
+import logging, os, pathlib, sys, threading
 
 logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
 print("at", "import")
 
 def model_fn(model_dir):
+    with pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"], "loaded").open("a") as file:
+        file.write(f"{os.getpid()}\\n")
     return 2
 
 def transform_fn(model, body, content_type, accept):
     print("two\\nlines, half a", end=" ", flush=True)
     sys.stdout.writelines(["li", "ne\\n", "\\n"])
     logging.warning("heard")
-    thread = threading.Thread(target=lambda: 1 / 0)
-    thread.start()
-    thread.join()
+    for thread in (threading.Thread(target=lambda: 1 / 0), threading.Thread(target=sys.exit)):
+        thread.start()
+        thread.join()
     return f"{sys.stdout.encoding} {sys.stdout.fileno()}"
 """
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_what_a_program_prints_is_lines_of_the_log(start, pinged, workers):
+def test_what_a_program_prints_is_lines_of_the_log(start, pinged, marks, workers):
     """All of stdout is JSON lines, also where a program's own handler writes there."""
     process, client = start(PRINTS, MODEL_SERVER_WORKERS=workers)
     pinged(client, 200)
+    marks("loaded", int(workers))
 
     found = client.post("/invocations", content="", headers=CSV).text
     process.send_signal(signal.SIGTERM)

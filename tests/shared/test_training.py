@@ -222,3 +222,13 @@ def test_logs_are_json_lines(root_log):
     assert (said["level"], said["stage"], said["message"]) == ("INFO", "stub", "said")
     assert (said["request_id"], said["path"]) == ("r", "/opt/ml")
     assert "ZeroDivisionError" in failed["traceback"]
+
+
+def test_a_log_line_holds_whatever_text_there_is(root_log):
+    """A file's name that is no UTF-8 has half surrogate pairs, of which no line may be lost."""
+    stream = io.StringIO()
+    logs.start("stub", logging.INFO, stream)
+
+    root_log.info("read \udcff.csv")
+
+    assert json.loads(stream.getvalue())["message"] == "read \udcff.csv"

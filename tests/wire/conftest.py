@@ -264,11 +264,10 @@ def host(request, bases, samples, process):
         name = "featurizer" if stage == "script" else stage
         environ = {"SAGEMAKER_BASE_DIR": str(bases[stage])}
         if transport == CONTAINER:
-            server = InContainer(request.getfixturevalue("boxes")(name, environ))
-        else:
-            server = (
-                InProcess(name, environ) if transport == "in-process" else process(name, environ)
-            )
+            # `boxes` removes it, which is begun later here and so ends first.
+            box = InContainer(request.getfixturevalue("boxes")(name, environ))
+            return Hosted(stage, box, *samples[stage])
+        server = InProcess(name, environ) if transport == "in-process" else process(name, environ)
         request.addfinalizer(server.close)
         return Hosted(stage, server, *samples[stage])
 

@@ -134,6 +134,7 @@ def served(environ, stage="featurizer"):
         ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "-1"),
         ("STAGEWIRE_BAD_ROWS", "guess"),
         ("STAGEWIRE_HOST", "no host"),
+        ("STAGEWIRE_HOST", "no..host"),
         ("STAGEWIRE_HOST", "192.0.2.1"),  # RFC 5737: nobody's
     ],
 )

@@ -10,7 +10,7 @@ from stagewire.schema import Field, Schema
 from stagewire.training import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from stagewire.training import Channel, Hyperparameters
 
@@ -94,13 +94,13 @@ def _is_numeric(
     return name not in (categorical or ()) and channel.is_numeric(name)
 
 
-def _check_kinds(kinds: Collection[str], channel: Channel) -> None:
+def _check_kinds(kinds: Mapping[str, bool], channel: Channel) -> None:
     if not kinds:
         raise TrainingError(f"no feature is left among the columns {list(channel.names)}")
     if RESERVED in kinds:
         raise TrainingError(
             f"the column {RESERVED!r} is called as the answer is: rename it, or leave it out"
         )
-    empty = [name for name in kinds if all(cell is None for cell in channel.texts(name))]
+    empty = [name for name, number in kinds.items() if channel.is_empty(name, numeric=number)]
     if empty:
         raise TrainingError(f"the columns {empty} are empty in every row: leave them out")

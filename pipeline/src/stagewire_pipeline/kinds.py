@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stagewire.conform import is_number
+from stagewire.conform import is_missing, is_number
 from stagewire.excerpt import shorten
 from stagewire_pipeline.errors import DataError
 
@@ -35,26 +35,32 @@ def kinds(
 ) -> Kinds:
     """Take the kinds stated; with one list or none, infer the rest: numbers iff all its cells are.
 
+    In a column of numbers nan is missing, as it is to the featurizer, and an infinity is refused.
+
     Raises:
-        DataError: a column of stated numbers has words, or one to be inferred is empty.
+        DataError: a column of numbers has words or infinities, or one to be inferred is empty.
 
     """
-    for name in numeric:
-        if wrong := odd(rows.cells(name)):
-            raise DataError(f"{rows.where}: the column {name!r} {_told(wrong, rows.cells(name))}")
-    if numeric and categorical:
+    both = numeric and categorical
+    stated = {label, *numeric, *categorical}
+    rest = [] if both else [name for name in rows.names if name not in stated]
+    numbers = [*numeric, *filter(rows.is_numeric, rest)]
+    for name in numbers:
+        cells = rows.cells(name)
+        if wrong := [row for row in odd(cells) if not is_missing(cells[row])]:
+            raise DataError(f"{rows.where}: the column {name!r} {_told(wrong, cells)}")
+    if both:
         return Kinds(tuple(numeric), tuple(categorical))
-    rest = [name for name in rows.names if name not in {label, *numeric, *categorical}]
-    words = {name: odd(rows.cells(name)) for name in rest}
+    words = {name: odd(rows.cells(name)) for name in rest if name not in numbers}
     for name in rest:
-        if not any(rows.cells(name)):
+        if rows.is_empty(name, numeric=name in numbers):
             raise DataError(
                 f"{rows.where}: the column {name!r} is empty in every row; take it out, or name "
                 "the columns to learn from by --numeric and --categorical"
             )
     return Kinds(
-        tuple(name for name in rows.names if name in numeric or words.get(name) == []),
-        tuple(name for name in rows.names if name in categorical or words.get(name)),
+        tuple(name for name in rows.names if name in numbers),
+        tuple(name for name in rows.names if name in categorical or name in words),
         tuple(note for name, found in words.items() if (note := _note(name, found, rows))),
     )
 

@@ -57,11 +57,15 @@ class Engine:
             ArtifactError: XGBoost cannot read the file.
 
         """
-        if self._score is None:
-            self._score = self._scorer()
-        return self._score(features)
+        return (self._score or self._made())(features)
 
-    def _scorer(self) -> Dense | Linear:
-        if purpose(self.booster).booster == LINEAR:
-            return Linear(self.booster)
-        return Dense(self.booster, self.signature.iterations)
+    def _made(self) -> Dense | Linear:
+        booster = self.booster
+        with self._lock:
+            # One for all threads: each Linear has a lock of its own, and their Booster is the same.
+            if self._score is None:
+                linear = purpose(booster).booster == LINEAR
+                self._score = (
+                    Linear(booster) if linear else Dense(booster, self.signature.iterations)
+                )
+            return self._score

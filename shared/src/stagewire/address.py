@@ -45,8 +45,9 @@ def _address(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, 
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as tried:
             tried.bind((address[0], 0, *address[2:]))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for a name like a..b, which no host has
+        reason = error.strerror if isinstance(error, OSError) else "it is not a host name"
         raise ConfigError(
-            f"STAGEWIRE_HOST has the value {host!r}; it must be an address of this machine ({error.strerror})"
+            f"STAGEWIRE_HOST has the value {host!r}; it must be an address of this machine ({reason})"
         ) from error
     return family, address

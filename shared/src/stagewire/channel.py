@@ -11,7 +11,7 @@ import numpy as np
 from stagewire.codec import text_csv
 from stagewire.codec.cells import quote, texts
 from stagewire.codec.charset import text
-from stagewire.conform import conform, counts, is_number
+from stagewire.conform import conform, counts, is_missing, is_number
 from stagewire.errors import StageError
 from stagewire.media import CSV, MediaType
 from stagewire.parsed import columns_of
@@ -79,6 +79,10 @@ class Channel:
     def is_numeric(self, name: str) -> bool:
         """Tell whether every cell is what serving reads as a number: nan is missing, inf is refused then."""
         return all(map(counts, self.cells(name)))
+
+    def is_empty(self, name: str, *, numeric: bool) -> bool:
+        """Tell whether every cell is missing, to numbers or to text."""
+        return all(is_missing(cell) if numeric else not cell for cell in self.cells(name))
 
     def numbers(self, name: str) -> Array:
         """Return a column as float64, shape (rows,), NaN for an empty cell.

@@ -61,6 +61,11 @@ def counts(cell: str) -> bool:
     return _number_of_text(cell) != _NOT_A_NUMBER
 
 
+def is_missing(cell: str) -> bool:
+    """Tell whether CSV text is missing in a column of numbers: nothing, blanks or nan."""
+    return isinstance(found := _number_of_text(cell), float) and math.isnan(found)
+
+
 def error(row: int, field: Field, value: object, reason: str) -> RowError:
     """Name one bad cell."""
     return RowError(row, field.name, None if value is None else shorten(value), reason)

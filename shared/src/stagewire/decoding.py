@@ -16,7 +16,7 @@ from stagewire.errors import LISTED_ROWS, BadRows, RowError, SchemaMismatch
 from stagewire.excerpt import shorten
 from stagewire.parsed import ABSENT
 from stagewire.request import Origin, Policy, from_parameters
-from stagewire.schema import Field, Schema
+from stagewire.schema import Field, Schema, numbered
 from stagewire.table import Column, Role, Table, objects
 
 if TYPE_CHECKING:
@@ -131,6 +131,9 @@ def _places(parsed: Parsed, schema: Schema) -> list[int]:
         for place, name in enumerate(names)
     ]
     _refuse_names([name for name in own if name is not None], passed=parsed.roles is not None)
+    passed = [place for place, name in enumerate(own) if name is not None]
+    if parsed.roles and _numbered([names[place] for place in passed], schema):
+        return passed
     found: dict[int, int] = {}
     for place, name in enumerate(own):
         position = schema.position(name) if name is not None else None
@@ -142,10 +145,6 @@ def _places(parsed: Parsed, schema: Schema) -> list[int]:
                 f"the columns {first!r} and {second!r} both name the feature {schema.names[position]!r}"
             )
         found[position] = place
-    passed = [place for place, name in enumerate(own) if name is not None]
-    if schema.numbered and parsed.roles and not found and len(passed) == len(schema.fields):
-        # A previous stage's features for a model fitted on an array, which knows positions only.
-        return passed
     missing = [name for i, name in enumerate(schema.names) if i not in found]
     if missing:
         msg = f"the input lacks the columns {_listed(missing)}; it has {_listed(names)}"
@@ -153,6 +152,11 @@ def _places(parsed: Parsed, schema: Schema) -> list[int]:
             msg += "; if line 1 is a row and no header, say header=absent"
         raise SchemaMismatch(msg)
     return [found[i] for i in range(len(schema.fields))]
+
+
+def _numbered(names: Sequence[str], schema: Schema) -> bool:
+    """Tell whether a previous stage's features go by position: one side has no names for an array's columns."""
+    return len(names) == len(schema.fields) and (schema.numbered or numbered(names))
 
 
 def _listed(names: Sequence[str]) -> str:

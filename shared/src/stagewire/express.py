@@ -195,7 +195,7 @@ class Express(KeepAlive):
             super().send_400_response(msg)
             return
         request_id = new_id()
-        error = Malformed("the request is no HTTP that can be read")
+        error = Malformed("the request is not valid HTTP")
         body = orjson.dumps(error.as_json(stage=app.service.name, request_id=request_id))
         self.transport.write(_REFUSED % (request_id.encode("ascii"), len(body)) + body)
         self.transport.close()

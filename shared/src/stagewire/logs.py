@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import threading
@@ -39,13 +40,16 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except TypeError:  # half a surrogate pair, as in the name of a file that is no UTF-8
+            return json.dumps(line, default=str)
 
 
 def start(stage: str, level: int, stream: TextIO | None = None, *, printed: bool = False) -> None:
     """Send every logger's lines to stdout in this form, warnings among them.
 
-    With `printed` also what a program prints, and what nobody caught: a server's, which runs others' code.
+    With `printed` also what a program prints, and exceptions that it does not catch: a server's, which runs others' code.
     """
     out = stream or sys.stdout
     handler = logging.StreamHandler(out)
@@ -64,4 +68,6 @@ def start(stage: str, level: int, stream: TextIO | None = None, *, printed: bool
 def _unhandled(
     kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
-    _log.critical("nobody caught this", exc_info=(kind, error or kind(), trace))
+    if issubclass(kind, SystemExit):  # it ends a thread, and nothing is wrong
+        return
+    _log.critical("an exception was not caught", exc_info=(kind, error or kind(), trace))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,9 +118,12 @@ def _unfit(data: Table, row: int, feature: Column) -> RowError:
         if values.dtype.kind == "f" and abs(values[row]) > limit:
             return RowError(row, column.name, shorten(repr(float(values[row]))), NOT_FINITE)
     # A ColumnTransformer puts its own names before the columns': `numeric__length`.
-    for column in data.of(Role.FEATURE):
-        if f"__{feature.name}".endswith(f"__{column.name}"):
-            reason = f"gives the feature {feature.name!r}, which {NOT_FINITE}"
-            return RowError(row, column.name, shorten(column.tolist()[row]), reason)
+    named = [c for c in data.of(Role.FEATURE) if f"__{feature.name}".endswith(f"__{c.name}")]
+    if named:
+        source = max(named, key=lambda column: len(column.name))
+        # Of the one cell: a body may have as many such rows as it has rows.
+        [cell] = replace(source, values=source.numpy()[row : row + 1]).tolist()
+        reason = f"gives the feature {feature.name!r}, which {NOT_FINITE}"
+        return RowError(row, source.name, None if cell is None else shorten(cell), reason)
     value = repr(float(feature.numpy()[row]))
     return RowError(row, feature.name, value, NOT_FINITE)

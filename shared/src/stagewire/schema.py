@@ -54,8 +54,8 @@ class Schema:
 
     @cached_property
     def numbered(self) -> bool:
-        """Whether the names only number the columns: f0, f1 and so on, as XGBoost calls an array's."""
-        return self.names == tuple(f"f{i}" for i in range(len(self.fields)))
+        """Whether the names only number the columns."""
+        return numbered(self.names)
 
     @cached_property
     def folded(self) -> frozenset[str]:
@@ -121,6 +121,11 @@ class Schema:
             if mine.numeric != theirs.numeric:
                 return f"column {mine.name!r} is {mine.dtype} against {theirs.dtype}"
         return None
+
+
+def numbered(names: Iterable[str]) -> bool:
+    """Tell names that only number columns: f0, f1 and so on, as XGBoost calls an array's."""
+    return all(name == f"f{i}" for i, name in enumerate(names))
 
 
 def fold(name: str) -> str:

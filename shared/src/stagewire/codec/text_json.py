@@ -43,13 +43,11 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
         return records(document, Origin.JSON_RECORDS)
     if not isinstance(document, dict):
         raise _shape(document)
-    # With all features there, whatever else it holds, an `input` among it, is carried.
-    names = set(schema.names) if schema else set[str]()
-    whole = bool(names) and document.keys() >= names
+    whole = schema is not None and _names_all(document, schema)
     for key, origin in _WRAPPED.items():
         # A feature may be called so; but no cell is a list, so one that stands there alone is rows.
         alone = len(document) == 1 and isinstance(document.get(key), list)
-        if key in document and (alone or not (whole or key in names)):
+        if key in document and (alone or not (whole or (schema and key in schema.names))):
             return _wrapped(document[key], key, origin, schema)
     split = "columns" in document and "data" in document
     if split and (isinstance(document["columns"], list) or not whole):
@@ -57,6 +55,14 @@ def parse(body: bytes, media: MediaType, schema: Schema | None) -> Parsed:
     if schema and any(schema.position(key) is not None for key in document):
         return records([document], Origin.JSON_RECORD)
     raise _shape(document)
+
+
+def _names_all(document: Mapping[str, Any], schema: Schema) -> bool:
+    """Tell an object with all features, which is a row: what else it holds, an `input` too, is carried."""
+    count = len(schema.fields)
+    if not 0 < count <= len(document):
+        return False
+    return {schema.position(key) for key in document} >= set(range(count))
 
 
 def records(rows: Sequence[Any], origin: Origin) -> Parsed:
