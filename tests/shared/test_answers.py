@@ -13,7 +13,7 @@ from stagewire import media
 from stagewire.codec.arrow import load
 from stagewire.errors import NotAcceptable, SchemaMismatch
 from stagewire.table import Column, Role, Table
-from stagewire.testing import ask, stage_of
+from stagewire.testing import arrow, ask, stage_of
 
 ROWS = b'[{"id": "00501", "length": 1.5, "weight": 2}, {"id": null, "length": 2, "weight": 3}]'
 SPLIT = b'{"columns": ["length", "weight"], "index": ["a", "b"], "data": [[1.5, 2], [2, 3]]}'
@@ -26,15 +26,6 @@ def npy(array: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
-
-
-def arrow(**columns: object) -> bytes:
-    """Write an Arrow stream as a client would."""
-    table = pa.table(columns)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue().to_pybytes()
 
 
 BARE = npy(np.array([[1.5, 2.0], [2.0, 3.0]]))

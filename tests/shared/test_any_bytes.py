@@ -15,7 +15,7 @@ from stagewire.decoding import decode
 from stagewire.errors import CallerError, Malformed, SchemaMismatch, StageError, TooLarge
 from stagewire.schema import schema
 from stagewire.table import Column, Role, Table, objects
-from stagewire.testing import ask, stage_of
+from stagewire.testing import arrow, ask, stage_of
 
 NUMBERS = schema([("length", "float64"), ("weight", "float32")])
 MIXED = schema([("length", "float64"), ("color", "string")])
@@ -120,15 +120,6 @@ def test_what_is_no_body_is_malformed(kind, body):
     """Nothing, a NUL, bytes of no charset and gzip are each 400 in every format."""
     with pytest.raises(Malformed):
         decode(body, media.MediaType(kind), NUMBERS)
-
-
-def arrow(**columns: object) -> bytes:
-    """Write an Arrow stream as a client would."""
-    table = pa.table(columns)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue().to_pybytes()
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])

@@ -17,19 +17,10 @@ from stagewire.codec.arrow import load
 from stagewire.errors import NotAcceptable
 from stagewire.schema import schema
 from stagewire.table import Column, Table
-from stagewire.testing import ask, stage_of
+from stagewire.testing import arrow, ask, stage_of
 
 NAN, INF = float("nan"), float("inf")
 TEXTS = (media.CSV, media.JSON, media.JSONLINES)
-
-
-def stream(**columns: object) -> bytes:
-    """Write an Arrow stream as a client would."""
-    table = pa.table(columns)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue().to_pybytes()
 
 
 @pytest.fixture(params=["alone", "over a hop"])
@@ -37,7 +28,7 @@ def answered(request, regressor):
     """Return what becomes of a carried column in a form of text: cells, or JSON's values."""
 
     def ask_for(column: pa.Array, accept: str) -> list[object]:
-        sent = stream(length=[1.0] * len(column), c=column, weight=[2.0] * len(column))
+        sent = arrow(length=[1.0] * len(column), c=column, weight=[2.0] * len(column))
         stage, kind = regressor, media.ARROW
         if request.param == "over a hop":
             stage, (sent, kind) = SECOND, ask(FIRST, sent, kind)
@@ -141,7 +132,7 @@ def test_csv_carries_decimals_which_json_has_no_form_for(answered):
 @pytest.mark.parametrize("accept", TEXTS)
 def test_a_missing_feature_is_repeated_as_missing(regressor, accept):
     """A NaN of the caller's own reads as every missing value does."""
-    sent = stream(length=np.array([1.0, 2.0]), weight=np.array([NAN, 3.0], np.float32))
+    sent = arrow(length=np.array([1.0, 2.0]), weight=np.array([NAN, 3.0], np.float32))
 
     body, _ = ask(regressor, sent, media.ARROW, accept)
 
@@ -211,7 +202,7 @@ SECOND = stage_of(lambda table, _: table["length"] * 4, input=NUMBERS)
 def test_any_column_rides_along_or_is_refused(column, hops, accept):
     """Over one stage or two, in Arrow it comes back as it went, and in text it does or is 406."""
     ones = [1.0] * len(column)
-    sent, kind = stream(length=ones, c=column, weight=ones), media.ARROW
+    sent, kind = arrow(length=ones, c=column, weight=ones), media.ARROW
     if hops:
         sent, kind = ask(FIRST, sent, kind)
 

@@ -330,7 +330,7 @@ def test_unmet_requirements_are_named_and_not_installed(bundle, tmp_path):
         "no-such; python_version<'3'",
         "httpx[http2]",
         "NumPy",
-        "--index-url https://example.com/simple",
+        "--prefer-binary",
         "-c no-such-file.txt",
         f"numpy>=1 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{'1' * 64}",
         "numpy>=1 \\\r\n    --hash=sha256:00\r\nhttpx\r\n",

@@ -1,4 +1,4 @@
-"""What tests of a stage need: a stage made of one function, and tables drawn at random by hypothesis."""
+"""What tests of a stage need: a stage made of one function, a caller's Arrow, and tables drawn at random by hypothesis."""
 
 from __future__ import annotations
 
@@ -40,6 +40,18 @@ def ask(
 
     """
     return stage.answer(body, content_type, accept, Context("", "test"))
+
+
+def arrow(**columns: Any) -> bytes:
+    """Write columns as an Arrow stream, as a client would."""
+    import pyarrow as pa
+
+    table = pa.table(columns)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
 
 
 def tables(*, text: bool = True) -> SearchStrategy[tuple[Table, Schema]]:
